@@ -1,0 +1,19 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Self-supervised denoising of images, tables and counts.
+
+Public names are listed, with their types, in ``__init__.pyi``; each is imported when it is
+first used, so that ``import selfsupervised`` costs next to nothing.
+"""
+
+import lazy_loader
+
+_lazy_getattr, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name):
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("selfsupervised")
+    return _lazy_getattr(name)

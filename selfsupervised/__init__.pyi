@@ -1,0 +1,53 @@
+from ._base import ImageDenoiser
+from ._denoise import denoise
+from ._function import FunctionDenoiser
+from .classical import (
+    BilateralDenoiser,
+    GaussianDenoiser,
+    MedianDenoiser,
+    NonLocalMeansDenoiser,
+    TotalVariationDenoiser,
+    WaveletDenoiser,
+)
+from .counts import PCARegression
+from .fill import fill_missing
+from .j_invariant import JInvariantWrapper
+from .model_selection import InSample
+from .partitions import (
+    FeatureBlocks,
+    MoleculeSplit,
+    Pair,
+    PixelGrid,
+    PixelPartition,
+    RandomPixels,
+    Repeats,
+    SinglePixels,
+)
+from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
+
+__all__ = [
+    "BilateralDenoiser",
+    "FeatureBlocks",
+    "FunctionDenoiser",
+    "GaussianDenoiser",
+    "ImageDenoiser",
+    "InSample",
+    "JInvariantWrapper",
+    "MedianDenoiser",
+    "MoleculeSplit",
+    "NonLocalMeansDenoiser",
+    "PCARegression",
+    "Pair",
+    "PixelGrid",
+    "PixelPartition",
+    "RandomPixels",
+    "Repeats",
+    "SelfSupervisedScorer",
+    "SinglePixels",
+    "TotalVariationDenoiser",
+    "WaveletDenoiser",
+    "denoise",
+    "estimated_psnr",
+    "fill_missing",
+    "self_supervised_loss",
+]

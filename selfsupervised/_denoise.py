@@ -1,0 +1,190 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""One line from a noisy picture to a denoised one; builds estimators and delegates to them."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from selfsupervised._noise import noise_level
+from selfsupervised._validation import as_float, check_images, is_ragged
+from selfsupervised.classical import (
+    BilateralDenoiser,
+    GaussianDenoiser,
+    MedianDenoiser,
+    NonLocalMeansDenoiser,
+    TotalVariationDenoiser,
+    WaveletDenoiser,
+)
+from selfsupervised.j_invariant import JInvariantWrapper
+from selfsupervised.model_selection import InSample
+from selfsupervised.scoring import SelfSupervisedScorer
+
+# Judging this many pixels tells candidates apart well; on large images one subset holds them.
+ENOUGH_PIXELS = 1 << 14
+
+# Strengths to try: in pixels, or in multiples of the noise level ("noise").
+FAMILIES = {
+    "bilateral": (BilateralDenoiser, "sigma_color", (1.0, 1.5, 2.0, 3.0), "noise"),
+    "gaussian": (GaussianDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0), "pixels"),
+    "median": (MedianDenoiser, "radius", (1, 2, 3, 4, 5), "pixels"),
+    "non_local_means": (NonLocalMeansDenoiser, "h", (0.4, 0.55, 0.7, 0.9, 1.2), "noise"),
+    "total_variation": (TotalVariationDenoiser, "weight", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
+    "wavelet": (WaveletDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
+}
+
+
+def denoise(
+    image,
+    method="auto",
+    *,
+    channel_axis=None,
+    loss="mse",
+    n_jobs=None,
+    random_state=0,
+    verbose=0,
+    return_search=False,
+):
+    """Denoise one image, choosing the method and its strength without ground truth.
+
+    Candidates are compared by the self-supervised loss of their J-invariant forms; the best is
+    then applied to the whole image, nothing hidden. Measured on white, Poisson and impulse
+    noise, that is closer to the truth than its J-invariant output, which wastes each pixel's
+    own value, and safer than the optimal mixture of Noise2Self, Section 4.2, which needs the
+    noise variance. For those, use `JInvariantWrapper` with `mix`.
+
+    Parameters
+    ----------
+    image : array-like of 2 or 3 spatial axes, and a channel axis if `channel_axis` is given
+        Noisy image of any numeric dtype. NaN means "not measured" and is filled in.
+    method : str or estimator, default="auto"
+        "auto" searches all families; "bilateral", "gaussian", "median", "non_local_means",
+        "total_variation" or "wavelet" search the strengths of one. An estimator, such as a
+        configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to the
+        image and applied as it is.
+    channel_axis : int, default=None
+        Axis that holds channels. None means that there is none; nothing is guessed.
+    loss : {"mse", "mae", "poisson"} or callable, default="mse"
+        What candidates are compared by. "mae" suits outliers such as salt and pepper.
+    n_jobs : int, default=None
+        Candidates computed at a time.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of what is random in the comparison.
+    verbose : int, default=0
+        Passed on to `GridSearchCV`.
+    return_search : bool, default=False
+        Whether to return the fitted search too.
+
+    Returns
+    -------
+    denoised : ndarray
+        Shape, dtype and units of `image`; integers are rounded, and clipped to their range.
+    search : GridSearchCV
+        With ``return_search=True``: `cv_results_` holds all candidates and their scores, minus
+        the self-supervised loss, in (squared) units of `image`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the image or the method is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> noisy = np.random.default_rng(0).poisson(20, size=(32, 32)).astype(np.uint8)
+    >>> clean = ss.denoise(noisy, "gaussian")
+    >>> clean.shape, clean.dtype, bool(clean.std() < noisy.std())
+    ((32, 32), dtype('uint8'), True)
+    """
+    if is_ragged(image):
+        raise TypeError(
+            f"denoise() takes one image, got a list of {len(image)} arrays; for many images use an "
+            f"estimator, such as JInvariantWrapper(MedianDenoiser()).fit_transform(images)."
+        )
+    data, axis = _channels_last(as_float(image, caller="denoise()"), channel_axis)
+    _check_dimensions(data, axis)
+    check_images(data[None], channel_axis=axis, caller="denoise()")
+    if return_search and not isinstance(method, str):
+        raise ValueError("return_search=True needs a method by name, got an estimator.")
+    if isinstance(method, str):
+        search = _search(method, data, axis, loss, n_jobs, random_state, verbose)
+        out = search.fit(data[None]).best_estimator_.estimators_[0].transform(data[None])[0]
+    elif hasattr(method, "fit_transform") or hasattr(method, "transform"):
+        search, out = None, np.asarray(clone(method).fit(data[None]).transform(data[None]))[0]
+    else:
+        raise TypeError(
+            f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
+            f"got {method!r}."
+        )
+    if axis is not None:
+        out = np.moveaxis(out, -1, channel_axis)
+    out = _like(out, np.ma.asarray(image).dtype)
+    return (out, search) if return_search else out
+
+
+def _channels_last(data, channel_axis):
+    if channel_axis is None:
+        return data, None
+    if not -data.ndim <= channel_axis < data.ndim:
+        raise ValueError(
+            f"denoise() got channel_axis={channel_axis} for an image of shape {data.shape}, whose "
+            f"axes are {-data.ndim} to {data.ndim - 1}."
+        )
+    return np.moveaxis(data, channel_axis, -1), -1
+
+
+def _check_dimensions(data, axis):
+    n_spatial = data.ndim - (axis is not None)
+    if n_spatial not in (2, 3):
+        hint = " If one axis holds channels, pass channel_axis." if n_spatial == 4 else ""
+        raise ValueError(
+            f"denoise() expected an image of 2 or 3 spatial axes, got {n_spatial} in shape "
+            f"{data.shape} with channel_axis={'the last' if axis else None}.{hint}"
+        )
+
+
+def _search(method, data, channel_axis, loss, n_jobs, random_state, verbose):
+    """The search over one family or all, ready to be fitted to ``data[None]``."""
+    if method != "auto" and method not in FAMILIES:
+        raise ValueError(
+            f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
+            f"got {method!r}."
+        )
+    n_spatial = data.ndim - (channel_axis is not None)
+    names = [method] if method != "auto" else sorted(FAMILIES)
+    if method == "auto" and n_spatial == 3:
+        names.remove("bilateral")  # which knows two spatial axes only
+    level = noise_level(data, channel_axis=channel_axis) or 0.1 * np.nanstd(data) or 1.0
+    grid = []
+    for name in names:
+        family, parameter, strengths, unit = FAMILIES[name]
+        scale = level if unit == "noise" else 1
+        grid.append(
+            {
+                "estimator": [family(channel_axis=channel_axis)],
+                f"estimator__{parameter}": [scale * strength for strength in strengths],
+            }
+        )
+    n_subsets = int(np.ceil(ENOUGH_PIXELS * 4**n_spatial / np.prod(data.shape[:n_spatial])))
+    return GridSearchCV(
+        JInvariantWrapper(grid[0]["estimator"][0], random_state=random_state),
+        grid,
+        scoring=SelfSupervisedScorer(loss=loss, n_subsets=n_subsets),
+        cv=InSample(),
+        n_jobs=n_jobs,
+        verbose=verbose,
+        error_score="raise",
+    )
+
+
+def _like(out, dtype):
+    """`out` in `dtype`; integers rounded and clipped to what it can hold."""
+    if dtype.kind == "f":
+        return out.astype(dtype)
+    if dtype.kind == "b":
+        return out >= 0.5
+    limits = np.iinfo(dtype)
+    # float64 rounds the limits of 64-bit integers up, where the conversion would overflow.
+    top = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
+    return np.clip(np.rint(out), limits.min, top).astype(dtype)

@@ -1,0 +1,80 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Wavelet thresholding."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pywt
+from skimage.restoration import denoise_wavelet
+
+from selfsupervised._base import ImageDenoiser
+from selfsupervised._noise import noise_level
+from selfsupervised._sklearn_compat import Interval, StrOptions
+
+
+class WaveletDenoiser(ImageDenoiser):
+    """Shrinkage of wavelet coefficients, through `skimage.restoration.denoise_wavelet`.
+
+    Parameters
+    ----------
+    sigma : float, default=None
+        Standard deviation of the noise, in units of the image; sets the threshold. By default
+        it is estimated from the finest coefficients.
+    wavelet : str, default="db1"
+        Name of a discrete wavelet of PyWavelets.
+    mode : {"soft", "hard"}, default="soft"
+        How coefficients below the threshold vanish.
+    method : {"BayesShrink", "VisuShrink"}, default="BayesShrink"
+        A threshold for each subband, or one for all.
+    wavelet_levels : int, default=None
+        Number of scales. By default three less than the size allows.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis of the images holds channels, which are filtered one by one.
+    """
+
+    _parameter_constraints: dict = {
+        **ImageDenoiser._parameter_constraints,
+        "sigma": [Interval(Real, 0, None, closed="neither"), None],
+        "wavelet": [StrOptions(set(pywt.wavelist(kind="discrete")))],
+        "mode": [StrOptions({"soft", "hard"})],
+        "method": [StrOptions({"BayesShrink", "VisuShrink"})],
+        "wavelet_levels": [Interval(Integral, 1, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        sigma=None,
+        *,
+        wavelet="db1",
+        mode="soft",
+        method="BayesShrink",
+        wavelet_levels=None,
+        channel_axis=None,
+    ):
+        self.sigma = sigma
+        self.wavelet = wavelet
+        self.mode = mode
+        self.method = method
+        self.wavelet_levels = wavelet_levels
+        self.channel_axis = channel_axis
+
+    def _denoise(self, image):
+        return self._by_channel(self._denoise_channel, image)
+
+    def _denoise_channel(self, channel):
+        sigma = self.sigma or noise_level(channel)
+        if sigma == 0:
+            return channel
+        # Mirrored up to the length that one level needs; nothing is padded on usual sizes.
+        least = 2 * (pywt.Wavelet(self.wavelet).dec_len - 1)
+        padding = [(0, max(0, least - size)) for size in channel.shape]
+        smooth = denoise_wavelet(
+            np.pad(channel, padding, mode="symmetric"),
+            sigma=sigma,
+            wavelet=self.wavelet,
+            mode=self.mode,
+            method=self.method,
+            wavelet_levels=self.wavelet_levels,
+        )
+        return smooth[tuple(slice(size) for size in channel.shape)]

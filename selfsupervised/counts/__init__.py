@@ -1,0 +1,7 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Denoisers of tables and counts."""
+
+from selfsupervised.counts.pca_regression import PCARegression
+
+__all__ = ["PCARegression"]

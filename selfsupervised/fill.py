@@ -1,0 +1,164 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What stands where a value was hidden or not measured (Noise2Self, Eq. 3 and Supp. 3.1).
+
+A hidden value is NaN. Filling reads visible values only, so nothing that is computed from
+the filled image can depend on what was hidden: J-invariance holds by construction.
+"""
+
+from itertools import product
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from selfsupervised._validation import as_float, is_finite_number, is_ragged
+
+FILLS = ("neighbors", "uniform", "random_neighbor")
+
+
+def check_fill(fill, *, caller, allow_none=False):
+    """Raise unless `fill` names a fill, is a finite number, or is None where that is allowed."""
+    if fill is None and allow_none:
+        return
+    if isinstance(fill, str) and fill in FILLS:
+        return
+    if is_finite_number(fill):
+        return
+    choices = ", ".join(repr(name) for name in FILLS)
+    none = ", None (leave NaN)" if allow_none else ""
+    raise ValueError(
+        f"{caller} expected fill to be {choices}, a finite number{none}; got {fill!r}."
+    )
+
+
+def as_seed(random_state):
+    """A seed from anything that scikit-learn takes as `random_state`.
+
+    Integers, and tuples of them, are seeds already; generators are drawn from once, and None
+    is a seed from the operating system: the global random state is neither used nor moved.
+    """
+    if isinstance(random_state, (int, np.integer, tuple)):
+        return random_state
+    if random_state is None:
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0):
+    """Replace NaN in every image by what its visible pixels suggest.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+        Images, or a list of images without the first axis. NaN marks what is to be filled.
+    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+        - "neighbors": mean of the visible direct neighbours (4 in 2-D, 6 in 3-D) of the same
+          channel, over as many as there are; holes wider than a pixel are filled from their
+          rim inwards.
+        - "uniform": uniform random between the image's smallest and largest visible value.
+        - "random_neighbor": a visible pixel drawn from the 3 x 3 (x 3) window, never itself.
+        - a number: that constant, in the units of `X`.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis holds channels.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the random fills. Images of one shape get the same draws, so that the result
+        for an image does not depend on its place in the stack.
+
+    Returns
+    -------
+    ndarray or list
+        A filled copy, float32 or float64; `X` itself (as float) where nothing was missing.
+
+    Raises
+    ------
+    ValueError
+        If an image has no visible value at all, or `fill` is unknown.
+    """
+    check_fill(fill, caller="fill_missing")
+    seed = as_seed(random_state)
+    if is_ragged(X):
+        return [
+            fill_missing(image[None], fill, channel_axis=channel_axis, random_state=seed)[0]
+            for image in X
+        ]
+    X = as_float(X, caller="fill_missing")
+    missing = np.isnan(X)
+    if not missing.any():
+        return X
+    if not isinstance(fill, str):
+        return np.where(missing, X.dtype.type(fill), X)
+    per_image = tuple(range(1, X.ndim))
+    if missing.all(axis=per_image).any():
+        raise ValueError("fill_missing got an image with nothing to see (every value is NaN).")
+    spatial = range(1, X.ndim - (channel_axis is not None))
+    if fill == "neighbors":
+        return _from_rim(X, missing, _face_steps(X.ndim, spatial), spatial, _mean)
+    draws = np.random.default_rng(seed).random(X.shape[1:])
+    if fill == "uniform":
+        low = np.nanmin(X, axis=per_image, keepdims=True)
+        high = np.nanmax(X, axis=per_image, keepdims=True)
+        return np.where(missing, low + draws.astype(X.dtype) * (high - low), X)
+    if channel_axis is not None:  # one neighbour for all channels: a colour that exists
+        draws = np.broadcast_to(draws[..., :1], draws.shape)
+    return _from_rim(X, missing, _window_steps(X.ndim, spatial), spatial, _one_of, draws)
+
+
+def _face_steps(ndim, spatial):
+    """Steps to the direct neighbours along the spatial axes."""
+    steps = np.zeros((2 * len(spatial), ndim), dtype=np.intp)
+    for number, axis in enumerate(spatial):
+        steps[2 * number, axis], steps[2 * number + 1, axis] = -1, 1
+    return steps
+
+
+def _window_steps(ndim, spatial):
+    """Steps to all other pixels of the 3 x 3 (x 3) window."""
+    ranges = [(-1, 0, 1) if axis in spatial else (0,) for axis in range(ndim)]
+    return np.array([step for step in product(*ranges) if any(step)], dtype=np.intp)
+
+
+def _mean(values, visible, _):
+    return np.where(visible, values, 0).sum(axis=0) / visible.sum(axis=0)
+
+
+def _one_of(values, visible, draws):
+    # The draw picks the r-th of the visible neighbours.
+    rank = np.floor(draws * visible.sum(axis=0)).astype(np.intp) + 1
+    chosen = (np.cumsum(visible, axis=0) >= rank).argmax(axis=0)
+    return values[chosen, np.arange(values.shape[1])]
+
+
+def _from_rim(X, missing, steps, spatial, combine, draws=None):
+    """Fill entries that have visible neighbours, then theirs, until all are filled.
+
+    Only missing entries are visited, so a sparse mask costs little however large `X` is. A rim
+    of NaN around the images stands for their outside.
+    """
+    rim = [(int(axis in spatial),) * 2 for axis in range(X.ndim)]
+    padded = np.pad(X, rim, constant_values=np.nan)
+    flat = padded.reshape(-1)
+    at = np.nonzero(missing)
+    todo = np.ravel_multi_index(
+        [i + before for i, (before, _) in zip(at, rim, strict=True)], padded.shape
+    )
+    if draws is not None:
+        draws = draws[at[1:]]
+    strides = np.array(padded.strides) // padded.itemsize
+    while todo.size:
+        values = flat[todo + (steps @ strides)[:, None]]
+        visible = ~np.isnan(values)
+        found = visible.any(axis=0)
+        if not found.any():  # a channel without a single visible value: the image's mean
+            means = np.nanmean(X.reshape(len(X), -1), axis=1)
+            flat[todo] = means[np.unravel_index(todo, padded.shape)[0]]
+            break
+        draw = None if draws is None else draws[found]
+        flat[todo[found]] = combine(values[:, found], visible[:, found], draw)
+        todo = todo[~found]
+        draws = None if draws is None else draws[~found]
+    inside = tuple(
+        slice(before, before + size) for (before, _), size in zip(rim, X.shape, strict=True)
+    )
+    return padded[inside].copy()

@@ -1,0 +1,446 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The J-invariant form of any denoiser (Noise2Self, Eq. 3 and Section 4.2).
+
+``f(x)_J = g(seen)_J`` for every subset J of a partition: at each entry, the output never saw
+that entry. By Proposition 1 its distance to the noisy data is its distance to the clean
+signal plus the variance of the noise.
+"""
+
+from itertools import islice
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin, clone, is_regressor
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from selfsupervised._estimators import as_denoiser, channel_axis_of, learns, why_no_denoiser
+from selfsupervised._noise import noise_level
+from selfsupervised._validation import (
+    as_float,
+    check_images,
+    is_finite_number,
+    is_ragged,
+    is_table,
+    restore,
+)
+from selfsupervised.fill import as_seed, check_fill, fill_missing
+from selfsupervised.losses import mean_loss
+from selfsupervised.partitions import (
+    FeatureBlocks,
+    MoleculeSplit,
+    PixelGrid,
+    PixelPartition,
+    SinglePixels,
+    assemble,
+)
+
+DEFAULT_STRIDE = 4
+
+
+class JInvariantWrapper(TransformerMixin, BaseEstimator):
+    """Make any denoiser J-invariant: at each entry, its output never saw that entry.
+
+    The wrapped denoiser is shown the measurement once for each subset of a partition, with
+    that subset hidden, and only its output there is kept. What learns (`requires_fit` in its
+    tags) is fitted anew for each subset, on what it may see; what only computes is not fitted.
+
+    Parameters
+    ----------
+    estimator : estimator or callable
+        A transformer of images or counts, a regressor (one is fitted for each block of
+        columns), a pipeline of such, or a function ``image -> image``.
+    partition : partition or "auto", default="auto"
+        Which entries are hidden together. "auto" is `FeatureBlocks` for regressors,
+        `MoleculeSplit` for sparse counts, and for images `SinglePixels` where the denoiser has
+        a one-pass form (`transform_donut`), otherwise `PixelGrid` with a stride of 4 (less for
+        images smaller than that).
+    fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
+        What stands in the place of hidden and missing pixels, see `fill_missing`. None leaves
+        NaN, for denoisers that cope with it. Regressors do not see hidden columns at all.
+    mix : {None, "optimal"} or float, default=None
+        The output is ``mix * f(x) + (1 - mix) * x``. "optimal" is noise variance / loss,
+        measured for each image (Section 4.2); with it the output is closer to the clean image
+        but no longer J-invariant. `score` is always that of the J-invariant output.
+    noise_variance : float, default=None
+        Variance of the noise, in squared units of the data, for ``mix="optimal"``. By default
+        it is estimated for each image from its finest wavelet coefficients.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the random fills.
+    n_jobs : int, default=None
+        Threads over subsets.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        One for each pair, if the estimator learns; otherwise one for all.
+    partition_ : partition
+        The partition in use, its seed fixed.
+    n_features_in_ : int
+        Number of columns, for tables.
+    feature_names_in_ : ndarray of str
+        Names of the columns, for data frames.
+
+    See Also
+    --------
+    SelfSupervisedScorer : The loss of this wrapper's output as a scorer.
+
+    References
+    ----------
+    Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> import selfsupervised as ss
+    >>> clean = np.outer(np.sin(np.arange(64) / 9), np.cos(np.arange(64) / 7))
+    >>> noisy = clean + np.random.default_rng(0).normal(0, 0.5, clean.shape)
+    >>> search = GridSearchCV(
+    ...     ss.JInvariantWrapper(ss.GaussianDenoiser()),
+    ...     {"estimator__sigma": [0.5, 1, 2, 4, 8]},
+    ...     cv=ss.InSample(),
+    ... ).fit(noisy[None])
+    >>> search.best_params_
+    {'estimator__sigma': 4}
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        partition="auto",
+        fill="neighbors",
+        mix=None,
+        noise_variance=None,
+        random_state=0,
+        n_jobs=None,
+    ):
+        self.estimator = estimator
+        self.partition = partition
+        self.fill = fill
+        self.mix = mix
+        self.noise_variance = noise_variance
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if why_no_denoiser(self.estimator) is None:
+            inner = get_tags(self._base)
+            tags.input_tags = inner.input_tags
+            tags.input_tags.sparse &= not is_regressor(self._base)
+            tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def fit(self, X, y=None):
+        """Resolve the partition and, if the estimator learns, fit one clone for each pair.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or list of arrays
+            Noisy images of shape (n_images, *spatial) or (n_images, *spatial, n_channels), a
+            list of such images without the first axis, or a table of shape (n_samples,
+            n_features).
+        y : None
+            Ignored: the noisy data are their own target.
+
+        Returns
+        -------
+        self
+        """
+        self._start(X)
+        if not learns(self._base):
+            self.estimators_ = [clone(self._base)]
+            return self
+        pairs = self.partition_.split(self._check(X), channel_axis=self._channel_axis)
+        self.estimators_ = [self._fit_pair(pair) for pair in pairs]
+        return self
+
+    def transform(self, X):
+        """Denoise, each entry from the others.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or list of arrays
+            As in `fit`, the same data or other.
+
+        Returns
+        -------
+        ndarray or list of ndarray
+            The shape and units of `X`, dense; the same float dtype, float64 for integers.
+
+        Raises
+        ------
+        ValueError
+            If `X` does not fit the partition, or hiding leaves nothing to see.
+        """
+        check_is_fitted(self, "estimators_")
+        data = self._check(X)
+        if self._one_pass:
+            out = self.estimators_[0].transform_donut(data)
+        else:
+            out = assemble(data, self._predictions(data))
+        if self.mix is not None:
+            out = self._mixed(out, data)
+        return out if sparse.issparse(X) else restore(out, X)
+
+    def score(self, X, y=None):
+        """Score by minus the mean squared self-supervised loss: higher is better.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or list of arrays
+            Noisy data.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Minus (true mean squared error + noise variance) of the J-invariant output
+            (Proposition 1), in squared units of `X`.
+        """
+        return -mean_loss(self.judge(X))
+
+    def judge(self, X, n_subsets=None):
+        """Yield what was measured beside what is predicted for it from the rest.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or list of arrays
+            Noisy data.
+        n_subsets : int, default=None
+            Take this many of the pairs only, evenly spread; None takes all. The one-pass form
+            always judges all.
+
+        Yields
+        ------
+        judged, predicted : ndarray or sparse matrix, ndarray
+        """
+        check_is_fitted(self, "estimators_")
+        data = self._check(X)
+        if self._one_pass:
+            images = self.estimators_[0].transform_donut(data)
+            for image, output in zip(data, images, strict=True):
+                yield image.ravel(), output.ravel()
+            return
+        for pair, predicted in self._predictions(data, n_subsets):
+            yield pair.judged, predicted
+
+    # -- fitting ---------------------------------------------------------------------------
+
+    @property
+    def _base(self):
+        return as_denoiser(self.estimator)
+
+    @property
+    def _channel_axis(self):
+        return channel_axis_of(self._base)
+
+    def _start(self, X):
+        problem = why_no_denoiser(self.estimator)
+        if problem:
+            raise TypeError(problem)
+        check_fill(self.fill, caller="JInvariantWrapper", allow_none=True)
+        _check_mix(self.mix, self.noise_variance)
+        data = self._check(X, reset=True)
+        blocks = isinstance(self.partition, (str, FeatureBlocks))
+        if is_regressor(self._base) and not blocks:
+            raise ValueError(
+                f"JInvariantWrapper predicts blocks of columns with a regressor and needs "
+                f"partition=FeatureBlocks(); got {self.partition!r}."
+            )
+        self.partition_ = _with_fixed_seed(self._resolve_partition(data))
+        self._seed = as_seed(self.random_state)
+
+    def _check(self, X, reset=False):
+        """`X` as dense float images, or as a float table (CSR if sparse)."""
+        if is_table(X) and get_tags(self._base).input_tags.two_d_array:
+            return validate_data(
+                self,
+                X,
+                reset=reset,
+                accept_sparse="csr",
+                ensure_all_finite="allow-nan",
+                dtype=[np.float64, np.float32],
+            )
+        name = "JInvariantWrapper"
+        if self.partition == "auto" or isinstance(self.partition, PixelPartition):
+            return check_images(X, channel_axis=self._channel_axis, caller=name)
+        return as_float(X, caller=name)
+
+    def _resolve_partition(self, data):
+        if not isinstance(self.partition, str):
+            if not hasattr(self.partition, "split"):
+                raise TypeError(
+                    f"JInvariantWrapper expected a partition with a method split, or 'auto'; got "
+                    f"{self.partition!r}."
+                )
+            return self.partition
+        if self.partition != "auto":
+            raise ValueError(
+                f"JInvariantWrapper expected partition to be 'auto' or an object such as "
+                f"PixelGrid(4); got {self.partition!r}."
+            )
+        if is_regressor(self._base):
+            return FeatureBlocks()
+        if sparse.issparse(data):
+            return MoleculeSplit()
+        if not isinstance(data, list) and data.ndim == 2:
+            raise ValueError(
+                "JInvariantWrapper cannot tell what is independent in a dense table with "
+                "partition='auto'; pass partition=MoleculeSplit() for counts, or wrap a regressor "
+                "to predict blocks of columns."
+            )
+        if hasattr(self._base, "transform_donut") and not learns(self._base):
+            return SinglePixels()
+        return PixelGrid(_auto_stride(data, self._channel_axis))
+
+    def _fit_shared(self, X, fitted):
+        """Use `fitted`, which learned from other measurements than `X`, for all pairs."""
+        if is_regressor(fitted):
+            raise ValueError(
+                f"A regressor predicts one block of columns from the others and must be fitted for "
+                f"each; got a fitted {type(fitted).__name__}. Use refit=True."
+            )
+        self._start(X)
+        self.estimators_ = [fitted]
+        return self
+
+    def _fit_pair(self, pair):
+        if not is_regressor(self._base):
+            return clone(self._base).fit(self._filled(pair, 0))
+        hidden, columns = pair.where.any(axis=1), pair.columns
+        inputs, targets = pair.seen[~hidden][:, ~columns], pair.seen[~hidden][:, columns]
+        measured = ~np.isnan(targets).any(axis=1)  # what was not measured is no target
+        if not measured.any():
+            raise ValueError(
+                f"JInvariantWrapper found no sample to learn from beside the hidden ones, with "
+                f"n_samples={len(hidden)}; {type(self._base).__name__} needs more samples."
+            )
+        estimator = clone(self._base)
+        if targets.shape[1] == 1:
+            targets = targets[:, 0]
+        elif not get_tags(estimator).target_tags.multi_output:
+            estimator = MultiOutputRegressor(estimator)
+        return estimator.fit(inputs[measured], targets[measured])
+
+    # -- prediction ------------------------------------------------------------------------
+
+    @property
+    def _one_pass(self):
+        """Whether the denoiser's own one-pass form computes this partition."""
+        return isinstance(self.partition_, SinglePixels) and hasattr(
+            self.estimators_[0], "transform_donut"
+        )
+
+    def _filled(self, pair, number):
+        if self.fill is None or sparse.issparse(pair.seen):
+            return pair.seen
+        table = not is_ragged(pair.seen) and pair.seen.ndim == 2
+        if table and isinstance(self.fill, str) and np.isnan(pair.seen).any():
+            raise ValueError(
+                f"JInvariantWrapper cannot fill a table by fill={self.fill!r}, which needs pixels; "
+                f"pass a number, or None for an estimator that takes NaN."
+            )
+        return fill_missing(
+            pair.seen,
+            self.fill,
+            channel_axis=self._channel_axis,
+            random_state=(self._seed, number),
+        )
+
+    def _predictions(self, data, n_subsets=None):
+        """Yield (pair, prediction of its judged entries)."""
+        partition, channel_axis = self.partition_, self._channel_axis
+        n_pairs = partition.get_n_splits(data, channel_axis=channel_axis)
+        if len(self.estimators_) not in (1, n_pairs):
+            raise ValueError(
+                f"JInvariantWrapper was fitted on {len(self.estimators_)} pairs, but X has "
+                f"{n_pairs}; fit it on data of this shape."
+            )
+        pairs = enumerate(partition.split(data, channel_axis=channel_axis))
+        if n_subsets is not None:
+            pairs = _spread(pairs, n_pairs, n_subsets)
+        if effective_n_jobs(self.n_jobs) == 1:
+            yield from (self._predict(number, pair) for number, pair in pairs)
+            return
+        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        yield from parallel(delayed(self._predict)(number, pair) for number, pair in pairs)
+
+    def _predict(self, number, pair):
+        estimator = self.estimators_[number if len(self.estimators_) > 1 else 0]
+        if is_regressor(estimator):
+            hidden = pair.where.any(axis=1)
+            if not hidden.any():
+                return pair, pair.judged  # no row of this fold: nothing to predict
+            inputs = pair.seen[hidden][:, ~pair.columns]
+            return pair, np.asarray(estimator.predict(inputs)).reshape(-1)
+        seen = self._filled(pair, number)
+        output = estimator.transform(seen)
+        if not is_ragged(seen) and np.shape(output) != np.shape(seen):
+            raise ValueError(
+                f"{type(estimator).__name__} expected to return the shape it was given, "
+                f"{np.shape(seen)}; got {np.shape(output)}. Only denoisers can be wrapped."
+            )
+        return pair, pair.select(output)
+
+    def _mixed(self, out, data):
+        """``mix * f(x) + (1 - mix) * x``; what was not measured is left to f."""
+        if sparse.issparse(data) or isinstance(self.partition_, MoleculeSplit):
+            raise ValueError("mix needs one noisy value beside each output; use mix=None here.")
+        if not isinstance(data, list) and data.ndim == 2:
+            if self.mix == "optimal" and self.noise_variance is None:
+                raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
+            return self._mix_one(out, data)
+        return [self._mix_one(f, x) for f, x in zip(out, data, strict=True)]
+
+    def _mix_one(self, f, x):
+        weight = self.mix
+        if weight == "optimal":
+            variance = self.noise_variance
+            if variance is None:
+                variance = noise_level(x, channel_axis=self._channel_axis) ** 2
+            loss = np.nanmean(np.square(f - x))
+            weight = min(1.0, variance / loss) if loss > 0 else 1.0
+        return np.where(np.isnan(x), f, weight * f + (1 - weight) * x)
+
+
+def _check_mix(mix, noise_variance):
+    fraction = is_finite_number(mix) and 0 <= mix <= 1
+    if not (mix is None or fraction or (isinstance(mix, str) and mix == "optimal")):
+        raise ValueError(
+            f"JInvariantWrapper expected mix to be None, 'optimal' or a number from 0 to 1; got "
+            f"{mix!r}."
+        )
+    if noise_variance is not None and not (
+        is_finite_number(noise_variance) and noise_variance >= 0
+    ):
+        raise ValueError(
+            f"JInvariantWrapper expected noise_variance to be a finite number >= 0, or None; got "
+            f"{noise_variance!r}."
+        )
+
+
+def _with_fixed_seed(partition):
+    """`partition` with an integer seed, so that `fit` and `transform` hide the same entries."""
+    if hasattr(partition, "get_params") and "random_state" in partition.get_params():
+        return clone(partition).set_params(random_state=as_seed(partition.random_state))
+    return partition
+
+
+def _auto_stride(data, channel_axis):
+    end = None if channel_axis is None else -1
+    shapes = [image.shape[:end] for image in data]
+    return tuple(min(DEFAULT_STRIDE, *sizes) for sizes in zip(*shapes, strict=True))
+
+
+def _spread(pairs, n_pairs, n_subsets):
+    """`n_subsets` of the pairs, evenly spread over a fixed random order."""
+    order = np.random.default_rng(0).permutation(n_pairs)
+    chosen = set(order[: max(1, int(n_subsets))].tolist())
+    return islice((item for item in pairs if item[0] in chosen), len(chosen))

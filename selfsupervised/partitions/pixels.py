@@ -1,0 +1,209 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Partitions of the pixels of images (Noise2Self, Sections 3 and 5)."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from selfsupervised._validation import check_images, is_ragged
+from selfsupervised.fill import as_seed
+from selfsupervised.partitions.pair import Pair, check_count
+
+
+class PixelPartition(BaseEstimator):
+    """Base of the partitions that hide pixels: says `labels`, inherits the rest.
+
+    A subclass implements ``n_subsets_for(shapes)``, the number of subsets, and
+    ``labels(shape)``, an integer array of the image's spatial `shape` that gives every pixel
+    the number of its subset. `shape` ends in the number of channels where each channel has a
+    mask of its own (``per_channel=True``). Labels may depend on the shape alone, so that an
+    image is split alike in any stack.
+    """
+
+    per_channel = False
+
+    def labels(self, shape):
+        """Number of the subset of each pixel of an image; to be implemented."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement labels(shape) -> integer array of that shape."
+        )
+
+    def n_subsets_for(self, shapes):
+        """Number of subsets for images of these shapes; to be implemented."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement n_subsets_for(shapes) -> int."
+        )
+
+    def get_n_splits(self, X, *, channel_axis=None):
+        """Number of pairs that `split` yields for `X`."""
+        images = X if is_ragged(X) else np.asarray(X)
+        return self.n_subsets_for([self._label_shape(x.shape, channel_axis) for x in images])
+
+    def split(self, X, *, channel_axis=None):
+        """Hide one subset of the pixels after another.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+            Images; NaN means "not measured".
+        channel_axis : {None, -1}, default=None
+            Whether the last axis holds channels.
+
+        Yields
+        ------
+        Pair
+            `seen` holds NaN at the hidden pixels, `where` is True there.
+
+        Raises
+        ------
+        ValueError
+            If hiding a subset leaves nothing to see of an image.
+        """
+        caller = f"{type(self).__name__}.split"
+        images = check_images(X, channel_axis=channel_axis, caller=caller)
+        shapes = [self._label_shape(image.shape, channel_axis) for image in images]
+        n_subsets = self.n_subsets_for(shapes)
+        labels = {shape: self.labels(shape) for shape in set(shapes)}
+        shared = channel_axis is not None and not self.per_channel
+        for subset in range(n_subsets):
+            hidden = [labels[shape] == subset for shape in shapes]
+            if shared:
+                hidden = [mask[..., None] for mask in hidden]
+            yield self._hide(images, hidden)
+
+    def _label_shape(self, shape, channel_axis):
+        shared = channel_axis is not None and not self.per_channel
+        return tuple(shape[:-1] if shared else shape)
+
+    def _hide(self, images, hidden):
+        where = [np.broadcast_to(h, image.shape) for image, h in zip(images, hidden, strict=True)]
+        seen = [np.where(w, np.nan, image) for image, w in zip(images, where, strict=True)]
+        seen = [s.astype(image.dtype, copy=False) for s, image in zip(seen, images, strict=True)]
+        if any(np.isnan(image).all() for image in seen):
+            raise ValueError(
+                f"{self} hides every measured pixel of an image at once, which leaves nothing to "
+                f"see: use more subsets, or a larger image."
+            )
+        judged = np.concatenate([image[w] for image, w in zip(images, where, strict=True)])
+        if isinstance(images, list):
+            return Pair(seen, judged, where)
+        return Pair(np.stack(seen), judged, np.stack(where))
+
+
+class PixelGrid(PixelPartition):
+    """Every `stride`-th pixel along each axis: ``stride**2`` subsets in 2-D.
+
+    The partition of Noise2Self, Section 3 (a 4 x 4 grid). Hidden pixels are far apart, so
+    each has visible neighbours.
+
+    Parameters
+    ----------
+    stride : int or tuple of int, default=4
+        Distance in pixels between hidden pixels, for all spatial axes or for each.
+    per_channel : bool, default=False
+        Whether each channel is hidden at pixels of its own. By default a pixel is hidden in
+        all channels at once, which is right when their noise is not independent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import PixelGrid
+    >>> PixelGrid(stride=2).labels((2, 4))
+    array([[0, 1, 0, 1],
+           [2, 3, 2, 3]])
+    """
+
+    def __init__(self, stride=4, *, per_channel=False):
+        self.stride = stride
+        self.per_channel = per_channel
+
+    def _strides(self, shape):
+        n_spatial = len(shape) - bool(self.per_channel)
+        strides = np.atleast_1d(self.stride)
+        whole = strides.dtype.kind in "iu" and not isinstance(self.stride, bool)
+        if not whole or strides.ndim > 1 or (strides < 1).any():
+            raise ValueError(
+                f"PixelGrid expected stride to be a positive integer, or one for each spatial "
+                f"axis; got {self.stride!r}."
+            )
+        if len(strides) not in (1, n_spatial):
+            raise ValueError(
+                f"PixelGrid got {len(strides)} strides for images of {n_spatial} spatial axes."
+            )
+        strides = np.broadcast_to(strides, n_spatial)
+        if (strides == 1).all():
+            raise ValueError(
+                "PixelGrid with stride=1 hides every pixel at once, which leaves nothing to see; "
+                "use a stride of 2 or more."
+            )
+        spatial = shape[:n_spatial]
+        if any(stride > size for stride, size in zip(strides, spatial, strict=True)):
+            raise ValueError(
+                f"PixelGrid with stride={self.stride} is larger than the image of spatial shape "
+                f"{tuple(spatial)}; use a smaller stride, or partition='auto'."
+            )
+        return tuple(int(stride) for stride in strides)
+
+    def n_subsets_for(self, shapes):
+        """Product of the strides."""
+        return int(np.prod(self._strides(shapes[0])))
+
+    def labels(self, shape):
+        """Subset of each pixel: its position within a cell of the grid, in reading order."""
+        strides = self._strides(shape)
+        spatial = np.indices(shape[: len(strides)], sparse=True)
+        phase = [index % stride for index, stride in zip(spatial, strides, strict=True)]
+        labels = np.ravel_multi_index(np.broadcast_arrays(*phase), strides)
+        if not self.per_channel:
+            return labels
+        # Channels take the subsets in turn, spread evenly over the cell.
+        n_subsets, n_channels = int(np.prod(strides)), shape[-1]
+        shift = np.arange(n_channels) * max(1, n_subsets // n_channels)
+        return (labels[..., None] + shift) % n_subsets
+
+
+class RandomPixels(PixelPartition):
+    """Random disjoint subsets of equal size (Noise2Self, Section 5: density 1/25).
+
+    Parameters
+    ----------
+    n_subsets : int, default=25
+        Number of subsets; each hides 1/n of the pixels.
+    per_channel : bool, default=False
+        Whether each channel is hidden at pixels of its own.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the subsets. It is fixed by default, so that all candidates of a search are
+        judged on the same pairs.
+    """
+
+    def __init__(self, n_subsets=25, *, per_channel=False, random_state=0):
+        self.n_subsets = n_subsets
+        self.per_channel = per_channel
+        self.random_state = random_state
+
+    def n_subsets_for(self, shapes):
+        """`n_subsets`, whatever the shapes."""
+        check_count("RandomPixels", "n_subsets", self.n_subsets)
+        return self.n_subsets
+
+    def labels(self, shape):
+        """Subset of each pixel, drawn without replacement."""
+        rng = np.random.default_rng(as_seed(self.random_state))
+        labels = np.arange(int(np.prod(shape))) % self.n_subsets
+        return rng.permutation(labels).reshape(shape)
+
+
+class SinglePixels(PixelPartition):
+    """Every pixel on its own: the finest partition (Noise2Self, Section 3, "donut" filters).
+
+    Denoisers that have a one-pass form, `transform_donut`, are computed by it. All others are
+    shown the image once for each pixel, which only tiny images allow.
+    """
+
+    def n_subsets_for(self, shapes):
+        """Number of pixels of the largest image."""
+        return max(int(np.prod(shape)) for shape in shapes)
+
+    def labels(self, shape):
+        """Each pixel's own number."""
+        return np.arange(int(np.prod(shape))).reshape(shape)

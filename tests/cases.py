@@ -1,0 +1,74 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""A picture, and every estimator of the library with parameters that make it quick."""
+
+import numpy as np
+from sklearn.linear_model import Ridge
+
+import selfsupervised as ss
+
+
+def smooth_image(shape=(64, 64), seed=0):
+    """A clean image with edges and slopes, values about 0 to 1."""
+    rng = np.random.default_rng(seed)
+    axes = np.meshgrid(*(np.linspace(0, 1, n) for n in shape), indexing="ij")
+    image = 0.3 * np.sin(6 * axes[0]) * np.cos(5 * axes[-1]) + 0.4
+    for _ in range(3):
+        corner = rng.uniform(0.1, 0.6, len(shape))
+        inside = np.all([(a > c) & (a < c + 0.3) for a, c in zip(axes, corner)], axis=0)
+        image[inside] += rng.uniform(-0.4, 0.4)
+    return image
+
+
+class ShrinkToMean:
+    """A global method: every output depends on every visible input."""
+
+    def __call__(self, image):
+        return 0.5 * (image + image.mean())
+
+    def __repr__(self):  # no address, which differs between test workers
+        return "shrink_to_mean"
+
+
+shrink_to_mean = ShrinkToMean()
+
+
+IMAGE_DENOISERS = [
+    ss.BilateralDenoiser(sigma_spatial=0.6, bins=100),
+    ss.FunctionDenoiser(shrink_to_mean),
+    ss.GaussianDenoiser(),
+    ss.MedianDenoiser(),
+    ss.NonLocalMeansDenoiser(patch_size=3, patch_distance=2),
+    ss.TotalVariationDenoiser(max_num_iter=20),
+    ss.WaveletDenoiser(),
+]
+WRAPPED = [
+    ss.JInvariantWrapper(ss.GaussianDenoiser()),
+    ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),
+    ss.JInvariantWrapper(ss.TotalVariationDenoiser(max_num_iter=20)),
+    ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(9), fill="uniform"),
+]
+TABLE_ESTIMATORS = [
+    ss.JInvariantWrapper(Ridge()),
+    ss.JInvariantWrapper(ss.PCARegression(n_components=1)),
+    ss.PCARegression(n_components=1),
+]
+
+
+class PatchMemory(ss.ImageDenoiser):
+    """A denoiser that learns: it remembers the stack and returns what it remembers."""
+
+    def __init__(self, channel_axis=None):
+        self.channel_axis = channel_axis
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
+
+    def fit(self, X, y=None):
+        self.memory_ = np.array(X, dtype=float)
+        return self
+
+    def transform(self, X):
+        return self.memory_[: len(X)]

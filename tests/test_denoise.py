@@ -1,0 +1,113 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import selfsupervised as ss
+from cases import smooth_image
+from selfsupervised._denoise import FAMILIES
+
+
+def psnr(image, clean):
+    return 10 * np.log10(1 / np.mean((np.asarray(image, float) - clean) ** 2))
+
+
+def test_auto_denoises_and_tells(clean, noisy):
+    out, search = ss.denoise(noisy, return_search=True)
+    assert psnr(out, clean) > psnr(noisy, clean) + 5
+    tried = {type(params["estimator"]) for params in search.cv_results_["params"]}
+    assert tried == {family for family, *_ in FAMILIES.values()}
+    assert search.best_score_ == search.cv_results_["mean_test_score"].max()
+
+
+@pytest.mark.parametrize("method", sorted(FAMILIES))
+def test_one_family(clean, noisy, method):
+    out, search = ss.denoise(noisy, method, return_search=True)
+    assert psnr(out, clean) > psnr(noisy, clean) + 2
+    assert {type(p["estimator"]) for p in search.cv_results_["params"]} == {FAMILIES[method][0]}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int64, np.float32, np.float16])
+def test_dtype_and_range(dtype):
+    image = 100 * smooth_image((32, 32)) + np.random.default_rng(0).normal(0, 8, (32, 32))
+    image = np.clip(image, 0, 127).astype(dtype)
+    out = ss.denoise(image, "gaussian")
+    assert out.dtype == dtype
+    assert out.shape == image.shape
+    assert abs(out.mean(dtype=float) - image.mean(dtype=float)) < 2
+
+
+def test_integers_are_rounded_and_clipped():
+    image = np.zeros((9, 9), dtype=np.uint8)
+    assert_array_equal(ss.denoise(image, ss.FunctionDenoiser(lambda x: x + 300.0)), 255)
+    assert_array_equal(ss.denoise(image, ss.FunctionDenoiser(lambda x: x - 3.0)), 0)
+    assert_array_equal(ss.denoise(image, ss.FunctionDenoiser(lambda x: x + 2.6)), 3)
+    huge = np.full((9, 9), np.iinfo(np.int64).max)
+    assert (ss.denoise(huge, ss.FunctionDenoiser(lambda x: 2 * x)) > 9e18).all()
+    assert ss.denoise(np.eye(9) > 0, "median").dtype == bool
+
+
+def test_channels_anywhere(rng):
+    image = smooth_image((24, 24))[..., None] + rng.normal(0, 0.1, (24, 24, 3))
+    last = ss.denoise(image, "total_variation", channel_axis=-1)
+    first = ss.denoise(np.moveaxis(image, -1, 0), "total_variation", channel_axis=0)
+    assert_array_equal(np.moveaxis(first, 0, -1), last)
+    assert last.shape == image.shape
+
+
+def test_volumes(rng):
+    volume = smooth_image((10, 12, 14)) + rng.normal(0, 0.1, (10, 12, 14))
+    out, search = ss.denoise(volume, return_search=True)
+    assert out.shape == volume.shape
+    tried = {type(params["estimator"]) for params in search.cv_results_["params"]}
+    assert ss.BilateralDenoiser not in tried
+
+
+def test_missing_constant_and_robust(clean, noisy):
+    holes = noisy.copy()
+    holes[10:14, 20:30] = np.nan
+    out = ss.denoise(holes, "gaussian")
+    assert np.isfinite(out).all()
+    assert_array_equal(ss.denoise(np.full((16, 16), 7)), 7)
+    rng = np.random.default_rng(0)
+    peppered = np.where(rng.random(clean.shape) < 0.1, 1.0, clean)
+    out, search = ss.denoise(peppered, loss="mae", return_search=True)
+    assert isinstance(search.best_estimator_.estimator, ss.MedianDenoiser)
+    assert psnr(out, clean) > psnr(peppered, clean) + 5
+
+
+def test_estimators(noisy):
+    assert_array_equal(
+        ss.denoise(noisy, ss.MedianDenoiser(2)), ss.MedianDenoiser(2).fit_transform(noisy[None])[0]
+    )
+    wrapper = ss.JInvariantWrapper(ss.MedianDenoiser(2))
+    out = ss.denoise(noisy, wrapper)
+    assert not hasattr(wrapper, "estimators_")
+    assert_array_equal(out, wrapper.fit_transform(noisy[None])[0])
+
+
+@pytest.mark.parametrize(
+    ("image", "kwargs", "error", "message"),
+    [
+        (np.ones(5), {}, ValueError, "2 or 3 spatial axes, got 1"),
+        (np.ones((3, 3, 3, 3)), {}, ValueError, "pass channel_axis"),
+        (np.ones((3, 3)), {"channel_axis": 2}, ValueError, r"channel_axis=2 .* axes are -2 to 1"),
+        (np.ones((3, 3)), {"channel_axis": -1}, ValueError, "got 1 in shape"),
+        (np.ones((3, 3)), {"method": "bm4d"}, ValueError, "one of .*'median'.* got 'bm4d'"),
+        (np.ones((3, 3)), {"method": 3}, TypeError, "or an estimator; got 3"),
+        (
+            np.ones((3, 3)),
+            {"method": ss.MedianDenoiser(), "return_search": True},
+            ValueError,
+            "name",
+        ),
+        ([np.ones((3, 3))], {}, TypeError, "one image, got a list of 1"),
+        (np.full((3, 3), np.nan), {}, ValueError, "all NaN"),
+        (np.ones((3, 3), complex), {}, ValueError, "Complex data"),
+        (np.ones((1, 1)), {}, ValueError, "nothing to see"),
+    ],
+)
+def test_errors(image, kwargs, error, message):
+    with pytest.raises(error, match=message):
+        ss.denoise(image, **kwargs)

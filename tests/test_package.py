@@ -1,0 +1,171 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The house rules: exports, imports, docstrings."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import FunctionDoc
+from numpydoc.validate import validate
+from sklearn.base import clone
+
+import selfsupervised as ss
+from cases import IMAGE_DENOISERS, TABLE_ESTIMATORS, WRAPPED
+
+ROOT = Path(ss.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+
+# Who may import whom: each layer those before it, and itself.
+LAYERS = [
+    [
+        "_sklearn_compat",
+        "_validation",
+        "fill",
+        "_molecules",
+        "_noise",
+        "_base",
+        "_function",
+        "_estimators",
+    ],
+    ["partitions", "losses", "j_invariant", "scoring", "model_selection", "estimator_checks"],
+    ["classical", "counts", "networks"],
+    ["training"],
+    ["images"],
+    ["_denoise", "io", "cli", "pp", "pl", "datasets", "__main__"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+# (importer, imported) against the direction, inside a function, with the reason in the code.
+LATE = {("_base", "scoring")}
+
+
+def test_exports_are_sorted_and_exist():
+    assert ss.__all__ == sorted(ss.__all__)
+    for name in ss.__all__:
+        assert getattr(ss, name).__name__ == name
+    assert ss.__version__.startswith("0.")
+    with pytest.raises(AttributeError, match="denoize"):
+        ss.denoize  # noqa: B018
+
+
+def test_import_is_light():
+    code = (
+        "import sys, selfsupervised\n"
+        "heavy = {'torch', 'skorch', 'anndata', 'scanpy', 'matplotlib', 'sklearn', 'skimage'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "selfsupervised.denoise; selfsupervised.JInvariantWrapper\n"
+        "heavy -= {'sklearn', 'skimage'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def imports(path):
+    """Absolute imports in a file: (module, whether at the top of the file)."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        top = node in tree.body
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path}"
+            yield node.module, top
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    name = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if name == "__init__":
+        return
+    for module, top in imports(path):
+        package, _, rest = module.partition(".")
+        if package == "selfsupervised" and rest:
+            other = rest.split(".")[0]
+            if not top and (name, other) in LATE:
+                continue
+            assert LEVEL[other] <= LEVEL[name], f"{name} imports {module}"
+        if package in ("torch", "skorch") or module == "torch":
+            assert name in ("networks", "training", "images"), f"{name} imports {module}"
+        if package in ("anndata", "scanpy"):
+            assert name in ("pp", "pl"), f"{name} imports {module}"
+        if module.startswith(("sklearn.utils._", "sklearn._", "sklearn.base._")):
+            assert name == "_sklearn_compat", f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files(path):
+    text = path.read_text()
+    assert text.startswith(
+        "# Authors: the selfsupervised developers\n# SPDX-License-Identifier: BSD-3-Clause\n"
+    )
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= 400
+
+
+def public_objects():
+    for name in ss.__all__:
+        obj = getattr(ss, name)
+        yield name, f"{obj.__module__}.{obj.__qualname__}"
+        if isinstance(obj, type):
+            for method, function in inspect.getmembers(obj, inspect.isfunction):
+                own = function.__module__.startswith("selfsupervised")
+                if own and not method.startswith("_"):
+                    where = function.__qualname__
+                    yield f"{name}.{method}", f"{function.__module__}.{where}"
+
+
+# EX01 SA01: examples and cross-references where they help. ES01: no extended summary needed.
+# GL01 SS03 SS06 RT03: matters of taste. PR06 PR09 PR10: shorter type names read better.
+# GL08: short helpers named by a base class. RT01: generators and properties.
+IGNORED = {"ES01", "EX01", "GL01", "PR06", "PR09", "RT03", "SA01", "SA04", "SS03", "SS06", "YD01"}
+
+
+@pytest.mark.parametrize(("name", "path"), sorted(set(public_objects())))
+def test_docstrings(name, path):
+    problems = [p for p in validate(path)["errors"] if p[0] not in IGNORED]
+    short = {"PR01", "RT01", "PR02"}  # one-line docstrings of small methods say all there is
+    if "." in name and "\n" not in (inspect.getdoc(_resolve(path)) or "\n"):
+        problems = [p for p in problems if p[0] not in short]
+    assert not problems, f"{name}: {problems}"
+
+
+def _resolve(path):
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            obj = importlib.import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for part in parts[end:]:
+            obj = getattr(obj, part)
+        return obj
+    raise ImportError(path)
+
+
+@pytest.mark.parametrize(
+    "estimator", [*IMAGE_DENOISERS, *WRAPPED, *TABLE_ESTIMATORS], ids=lambda e: type(e).__name__
+)
+def test_fitted_attributes_are_documented(estimator):
+    rng = np.random.default_rng(0)
+    if estimator in TABLE_ESTIMATORS:
+        X = rng.normal(size=(30, 4))
+        fitted = clone(estimator).fit(X, X[:, 0])
+    else:
+        fitted = clone(estimator).fit(rng.normal(size=(1, 12, 12)))
+    attributes = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
+    documented = {p.name for p in FunctionDoc(type(fitted))["Attributes"]}
+    assert attributes <= documented
+    assert documented <= attributes | {"n_features_in_", "feature_names_in_"}
+
+
+def test_every_module_imports():
+    for module in pkgutil.walk_packages([str(ROOT)], "selfsupervised."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)

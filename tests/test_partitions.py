@@ -1,0 +1,180 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+
+import selfsupervised as ss
+
+PIXEL_PARTITIONS = [
+    ss.PixelGrid(2),
+    ss.PixelGrid(4),
+    ss.PixelGrid(3, per_channel=True),
+    ss.RandomPixels(5),
+    ss.RandomPixels(5, per_channel=True),
+    ss.SinglePixels(),
+]
+
+
+def is_partition(pairs, X):
+    """Whether the pairs hide every entry exactly once, and only what they judge."""
+    times = np.zeros(X.shape, dtype=int)
+    for seen, judged, where in pairs:
+        times += where
+        assert np.isnan(seen[where]).all()
+        assert_array_equal(seen[~where], X[~where])
+        assert_array_equal(judged, X[where])
+    return (times == 1).all()
+
+
+@pytest.mark.parametrize("partition", PIXEL_PARTITIONS, ids=repr)
+@pytest.mark.parametrize(
+    ("shape", "channel_axis"), [((2, 6, 7), None), ((1, 4, 5, 6), None), ((2, 6, 5, 3), -1)]
+)
+def test_pixels_are_hidden_exactly_once(rng, partition, shape, channel_axis):
+    if channel_axis is None and getattr(partition, "per_channel", False):
+        partition = clone(partition).set_params(per_channel=False)
+    X = rng.normal(size=shape)
+    pairs = list(partition.split(X, channel_axis=channel_axis))
+    assert len(pairs) == partition.get_n_splits(X, channel_axis=channel_axis)
+    assert is_partition(pairs, X)
+
+
+def test_shared_and_own_masks_of_channels(rng):
+    X = rng.normal(size=(1, 8, 8, 3))
+    shared = next(ss.PixelGrid(4).split(X, channel_axis=-1)).where
+    assert (shared == shared[..., :1]).all()
+    own = next(ss.PixelGrid(4, per_channel=True).split(X, channel_axis=-1)).where
+    assert own.sum() == shared.sum()
+    assert (own.sum(axis=-1) <= 1).all()
+
+
+def test_grid_places():
+    where = next(ss.PixelGrid((2, 3)).split(np.ones((1, 4, 6)))).where[0]
+    assert_array_equal(np.argwhere(where), [[0, 0], [0, 3], [2, 0], [2, 3]])
+
+
+def test_lists_of_images(rng):
+    images = [rng.normal(size=(8, 9)), rng.normal(size=(12, 7))]
+    for partition in (ss.PixelGrid(3), ss.RandomPixels(4)):
+        for number, image in enumerate(images):
+            for pair, alone in zip(partition.split(images), partition.split(image[None])):
+                assert_array_equal(pair.where[number], alone.where[0])
+                assert_array_equal(pair.seen[number], alone.seen[0])
+        for pair in partition.split(images):
+            assert_array_equal(pair.select(images), pair.judged)
+
+
+def test_not_measured_is_never_seen_as_judged(rng):
+    X = rng.normal(size=(1, 8, 8))
+    X[0, 0, 0] = np.nan
+    pair = next(ss.PixelGrid(4).split(X))
+    assert np.isnan(pair.judged).sum() == 1
+    assert pair.where[0, 0, 0]
+
+
+def test_random_pixels_by_seed_and_shape(rng):
+    X = rng.normal(size=(3, 10, 10))
+    masks = [next(ss.RandomPixels(4, random_state=s).split(X)).where for s in (0, 0, 1)]
+    assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
+    assert_array_equal(masks[0][0], masks[0][2])
+    sizes = [pair.where[0].sum() for pair in ss.RandomPixels(7).split(X)]
+    assert max(sizes) - min(sizes) <= 1
+    for state in (None, np.random.RandomState(0), np.random.default_rng(0)):
+        assert len(list(ss.RandomPixels(4, random_state=state).split(X))) == 4
+
+
+def test_feature_blocks(rng):
+    X = rng.normal(size=(30, 9))
+    partition = ss.FeatureBlocks(3, n_folds=2)
+    pairs = list(partition.split(X))
+    assert len(pairs) == partition.get_n_splits(X) == 6
+    assert is_partition(pairs, X)
+    for pair in pairs:
+        assert pair.columns.sum() == 3
+        assert not pair.where[:, ~pair.columns].any()
+
+
+def test_feature_blocks_fold_of_a_row_is_its_own(rng):
+    X = rng.normal(size=(30, 6))
+    order = rng.permutation(30)
+    for pair, shuffled in zip(ss.FeatureBlocks().split(X), ss.FeatureBlocks().split(X[order][:20])):
+        assert_array_equal(pair.where[order][:20], shuffled.where)
+    # Nor does it depend on the judged values, or on the sign of a zero.
+    pair = next(ss.FeatureBlocks().split(X))
+    changed = X + 1e6 * pair.where
+    assert_array_equal(next(ss.FeatureBlocks().split(changed)).where, pair.where)
+    assert_array_equal(
+        next(ss.FeatureBlocks().split(X * 0.0)).where,
+        next(ss.FeatureBlocks().split(X * -0.0)).where,
+    )
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+def test_repeats(rng, axis):
+    X = np.moveaxis(rng.normal(size=(2, 3, 5, 6)), 1, axis)
+    pairs = list(ss.Repeats(axis).split(X))
+    assert len(pairs) == ss.Repeats(axis).get_n_splits(X) == 3
+    for number, (seen, judged, where) in enumerate(pairs):
+        others = np.delete(X, number, axis=axis).mean(axis=axis)
+        np.testing.assert_allclose(seen, others, rtol=1e-12)
+        assert_array_equal(judged, X[where])
+        assert_array_equal(judged, np.take(X, number, axis=axis).ravel())
+
+
+def test_repeats_missing():
+    X = np.array([1.0, 2.0, np.nan]).reshape(1, 3, 1, 1) * np.ones((1, 3, 2, 2))
+    seen = [pair.seen[0, 0, 0] for pair in ss.Repeats().split(X)]
+    assert_array_equal(seen, [2, 1, 1.5])
+    X[:, 1] = np.nan
+    assert np.isnan(next(ss.Repeats().split(X)).seen).all()
+
+
+def test_third_party_partition(noisy):
+    """The protocol in a few lines: rows take turns."""
+
+    class Rows(ss.PixelPartition):
+        def n_subsets_for(self, shapes):
+            return 3
+
+        def labels(self, shape):
+            return np.arange(shape[0])[:, None] % 3 * np.ones(shape, dtype=int)
+
+    assert is_partition(Rows().split(noisy[None]), noisy[None])
+    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(), partition=Rows())
+    assert wrapper.fit_transform(noisy[None]).shape == (1, 64, 64)
+    with pytest.raises(NotImplementedError, match="must implement labels"):
+        ss.PixelPartition().labels((2, 2))
+    with pytest.raises(NotImplementedError, match="must implement n_subsets_for"):
+        ss.PixelPartition().n_subsets_for([(2, 2)])
+
+
+@pytest.mark.parametrize(
+    ("partition", "X", "message"),
+    [
+        (ss.PixelGrid(1), np.ones((1, 4, 4)), "stride=1 hides every pixel .* nothing to see"),
+        (ss.PixelGrid(5), np.ones((1, 4, 4)), r"stride=5 is larger than the image .*\(4, 4\)"),
+        (ss.PixelGrid((2, 2, 2)), np.ones((1, 4, 4)), "3 strides for images of 2 spatial axes"),
+        (ss.PixelGrid(0), np.ones((1, 4, 4)), "positive integer.* got 0"),
+        (ss.PixelGrid(2.5), np.ones((1, 4, 4)), "positive integer.* got 2.5"),
+        (ss.PixelGrid(True), np.ones((1, 4, 4)), "positive integer.* got True"),
+        (ss.RandomPixels(1), np.ones((1, 4, 4)), "at least 2, since .* nothing to see; got 1"),
+        (ss.RandomPixels(2.0), np.ones((1, 4, 4)), "integer of at least 2"),
+        (ss.RandomPixels(4), np.ones((1, 1, 1)), "nothing to see: use more subsets"),
+        (ss.SinglePixels(), np.ones((1, 1, 1)), "nothing to see"),
+        (ss.PixelGrid(2), np.ones((4, 4)), r"X\[None\]"),
+        (ss.FeatureBlocks(3), np.ones((5, 2)), "2 feature.*nothing to see"),
+        (ss.FeatureBlocks(), np.ones((5, 2, 2)), "use PixelGrid"),
+        (ss.FeatureBlocks(1), np.ones((5, 2)), "n_blocks to be an integer of at least 2"),
+        (ss.FeatureBlocks(n_folds=1), np.ones((5, 2)), "n_folds to be an integer"),
+        (ss.Repeats(), np.ones((2, 1, 4, 4)), "two or more acquisitions along axis 1, got 1"),
+        (ss.Repeats(4), np.ones((2, 3, 4, 4)), "axes 1 to 3 .* got axis=4"),
+        (ss.Repeats(0), np.ones((2, 3, 4, 4)), "axes 1 to 3 .* got axis=0"),
+        (ss.Repeats(-4), np.ones((2, 3, 4, 4)), "axes 1 to 3"),
+    ],
+)
+def test_errors(partition, X, message):
+    with pytest.raises(ValueError, match=message):
+        list(partition.split(X))
