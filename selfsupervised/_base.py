@@ -17,8 +17,8 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
     """Base of denoisers that compute one image from another and learn nothing.
 
     A subclass stores its parameters and a `channel_axis`, declares `_parameter_constraints`,
-    and implements ``_denoise(image)``: a fresh, writable, C-contiguous float image in, an image
-    of the same shape out. NaN is filled from neighbours before, unless `_sees_missing` says
+    and implements ``_denoise(image)``: a writable, C-contiguous float image in, which it must not
+    change, and an image of the same shape out. NaN is filled from neighbours before, unless `_sees_missing` says
     that the method copes with it.
 
     Such an estimator has the tag ``requires_fit=False``: it may be used without `fit`, and the
@@ -107,7 +107,7 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         return restore([self._checked(function, image) for image in images], X)
 
     def _checked(self, function, image):
-        out = np.asarray(function(np.array(image, order="C")))
+        out = np.asarray(function(np.require(image, requirements=["C", "W"])))
         if out.shape != image.shape:
             raise ValueError(
                 f"{type(self).__name__} expected an output of the image's shape {image.shape}, "

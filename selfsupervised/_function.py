@@ -41,4 +41,4 @@ class FunctionDenoiser(ImageDenoiser):
         self.channel_axis = channel_axis
 
     def _denoise(self, image):
-        return self.func(image, **(self.kw_args or {}))
+        return self.func(image.copy(), **(self.kw_args or {}))

@@ -190,5 +190,6 @@ def restore(images, X):
             for image, original in zip(images, X, strict=True)
         ]
     dtype = output_dtype(np.ma.asarray(X).dtype)
-    stack = images if isinstance(images, np.ndarray) else np.stack(images)
-    return stack.astype(dtype, copy=False)
+    if isinstance(images, list):
+        images = images[0][None] if len(images) == 1 else np.stack(images)
+    return images.astype(dtype, copy=False)

@@ -46,7 +46,7 @@ def as_seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0):
+def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy=True):
     """Replace NaN in every image by what its visible pixels suggest.
 
     Parameters
@@ -65,11 +65,13 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0):
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random fills. Images of one shape get the same draws, so that the result
         for an image does not depend on its place in the stack.
+    copy : bool, default=True
+        Whether to leave `X` as it is. False may fill it in place.
 
     Returns
     -------
     ndarray or list
-        A filled copy, float32 or float64; `X` itself (as float) where nothing was missing.
+        Filled, float32 or float64; `X` itself (as float) where nothing was missing.
 
     Raises
     ------
@@ -80,7 +82,9 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0):
     seed = as_seed(random_state)
     if is_ragged(X):
         return [
-            fill_missing(image[None], fill, channel_axis=channel_axis, random_state=seed)[0]
+            fill_missing(
+                image[None], fill, channel_axis=channel_axis, random_state=seed, copy=copy
+            )[0]
             for image in X
         ]
     X = as_float(X, caller="fill_missing")
@@ -93,8 +97,9 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0):
     if missing.all(axis=per_image).any():
         raise ValueError("fill_missing got an image with nothing to see (every value is NaN).")
     spatial = range(1, X.ndim - (channel_axis is not None))
+    out = np.array(X, order="C", copy=True if copy else None)
     if fill == "neighbors":
-        return _from_rim(X, missing, _face_steps(X.ndim, spatial), spatial, _mean)
+        return _from_rim(out, missing, _face_steps(X.ndim, spatial), _mean)
     draws = np.random.default_rng(seed).random(X.shape[1:])
     if fill == "uniform":
         low = np.nanmin(X, axis=per_image, keepdims=True)
@@ -102,7 +107,7 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0):
         return np.where(missing, low + draws.astype(X.dtype) * (high - low), X)
     if channel_axis is not None:  # one neighbour for all channels: a colour that exists
         draws = np.broadcast_to(draws[..., :1], draws.shape)
-    return _from_rim(X, missing, _window_steps(X.ndim, spatial), spatial, _one_of, draws)
+    return _from_rim(out, missing, _window_steps(X.ndim, spatial), _one_of, draws)
 
 
 def _face_steps(ndim, spatial):
@@ -130,35 +135,39 @@ def _one_of(values, visible, draws):
     return values[chosen, np.arange(values.shape[1])]
 
 
-def _from_rim(X, missing, steps, spatial, combine, draws=None):
-    """Fill entries that have visible neighbours, then theirs, until all are filled.
+def _from_rim(out, missing, steps, combine, draws=None):
+    """Fill, in place, entries that have visible neighbours, then theirs, until all are filled.
 
-    Only missing entries are visited, so a sparse mask costs little however large `X` is. A rim
-    of NaN around the images stands for their outside.
+    Only missing entries are visited, so a sparse mask costs little however large `X` is.
     """
-    rim = [(int(axis in spatial),) * 2 for axis in range(X.ndim)]
-    padded = np.pad(X, rim, constant_values=np.nan)
-    flat = padded.reshape(-1)
-    at = np.nonzero(missing)
-    todo = np.ravel_multi_index(
-        [i + before for i, (before, _) in zip(at, rim, strict=True)], padded.shape
-    )
-    if draws is not None:
-        draws = draws[at[1:]]
-    strides = np.array(padded.strides) // padded.itemsize
+    flat = out.reshape(-1)
+    todo = np.flatnonzero(missing)
+    draw = None if draws is None else draws.reshape(-1)[todo % draws.size]
     while todo.size:
-        values = flat[todo + (steps @ strides)[:, None]]
+        values = _neighbors(flat, todo, out.shape, steps)
         visible = ~np.isnan(values)
         found = visible.any(axis=0)
         if not found.any():  # a channel without a single visible value: the image's mean
-            means = np.nanmean(X.reshape(len(X), -1), axis=1)
-            flat[todo] = means[np.unravel_index(todo, padded.shape)[0]]
+            means = np.nanmean(out.reshape(len(out), -1), axis=1)
+            flat[todo] = means[todo // (out.size // len(out))]
             break
-        draw = None if draws is None else draws[found]
-        flat[todo[found]] = combine(values[:, found], visible[:, found], draw)
-        todo = todo[~found]
-        draws = None if draws is None else draws[~found]
-    inside = tuple(
-        slice(before, before + size) for (before, _), size in zip(rim, X.shape, strict=True)
-    )
-    return padded[inside].copy()
+        if found.all():
+            flat[todo] = combine(values, visible, draw)
+            break
+        chosen = None if draw is None else draw[found]
+        flat[todo[found]] = combine(values[:, found], visible[:, found], chosen)
+        todo, draw = todo[~found], None if draw is None else draw[~found]
+    return out
+
+
+def _neighbors(flat, at, shape, steps):
+    """Values one step from the flat indices `at`, (n_steps, n_at); NaN beyond the border."""
+    strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
+    moving = np.flatnonzero(steps.any(axis=0))
+    place = {axis: at // strides[axis] % shape[axis] for axis in moving}
+    values = np.empty((len(steps), len(at)), dtype=flat.dtype)
+    for row, step in zip(values, steps, strict=True):
+        flat.take(at + step @ strides, out=row, mode="clip")
+        for axis in moving[step[moving] != 0]:
+            row[place[axis] == (0 if step[axis] < 0 else shape[axis] - 1)] = np.nan
+    return values

@@ -7,6 +7,7 @@ that entry. By Proposition 1 its distance to the noisy data is its distance to t
 signal plus the variance of the noise.
 """
 
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -18,27 +19,18 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._estimators import as_denoiser, channel_axis_of, learns, why_no_denoiser
-from selfsupervised._noise import noise_level
 from selfsupervised._validation import (
     as_float,
     check_images,
-    is_finite_number,
     is_ragged,
     is_table,
     restore,
 )
 from selfsupervised.fill import as_seed, check_fill, fill_missing
 from selfsupervised.losses import mean_loss
-from selfsupervised.partitions import (
-    FeatureBlocks,
-    MoleculeSplit,
-    PixelGrid,
-    PixelPartition,
-    SinglePixels,
-    assemble,
-)
-
-DEFAULT_STRIDE = 4
+from selfsupervised.mixing import check_mix, mixed
+from selfsupervised.partitions import MoleculeSplit, PixelPartition, SinglePixels, assemble
+from selfsupervised.partitions.choice import choose_partition
 
 
 class JInvariantWrapper(TransformerMixin, BaseEstimator):
@@ -105,7 +97,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     ...     cv=ss.InSample(),
     ... ).fit(noisy[None])
     >>> search.best_params_
-    {'estimator__sigma': 4}
+    {'estimator__sigma': 2}
     """
 
     def __init__(
@@ -246,15 +238,13 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if problem:
             raise TypeError(problem)
         check_fill(self.fill, caller="JInvariantWrapper", allow_none=True)
-        _check_mix(self.mix, self.noise_variance)
-        data = self._check(X, reset=True)
-        blocks = isinstance(self.partition, (str, FeatureBlocks))
-        if is_regressor(self._base) and not blocks:
-            raise ValueError(
-                f"JInvariantWrapper predicts blocks of columns with a regressor and needs "
-                f"partition=FeatureBlocks(); got {self.partition!r}."
-            )
-        self.partition_ = _with_fixed_seed(self._resolve_partition(data))
+        check_mix(self.mix, self.noise_variance)
+        self.partition_ = choose_partition(
+            self.partition,
+            self._base,
+            self._check(X, reset=True),
+            channel_axis=self._channel_axis,
+        )
         self._seed = as_seed(self.random_state)
 
     def _check(self, X, reset=False):
@@ -272,33 +262,6 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if self.partition == "auto" or isinstance(self.partition, PixelPartition):
             return check_images(X, channel_axis=self._channel_axis, caller=name)
         return as_float(X, caller=name)
-
-    def _resolve_partition(self, data):
-        if not isinstance(self.partition, str):
-            if not hasattr(self.partition, "split"):
-                raise TypeError(
-                    f"JInvariantWrapper expected a partition with a method split, or 'auto'; got "
-                    f"{self.partition!r}."
-                )
-            return self.partition
-        if self.partition != "auto":
-            raise ValueError(
-                f"JInvariantWrapper expected partition to be 'auto' or an object such as "
-                f"PixelGrid(4); got {self.partition!r}."
-            )
-        if is_regressor(self._base):
-            return FeatureBlocks()
-        if sparse.issparse(data):
-            return MoleculeSplit()
-        if not isinstance(data, list) and data.ndim == 2:
-            raise ValueError(
-                "JInvariantWrapper cannot tell what is independent in a dense table with "
-                "partition='auto'; pass partition=MoleculeSplit() for counts, or wrap a regressor "
-                "to predict blocks of columns."
-            )
-        if hasattr(self._base, "transform_donut") and not learns(self._base):
-            return SinglePixels()
-        return PixelGrid(_auto_stride(data, self._channel_axis))
 
     def _fit_shared(self, X, fitted):
         """Use `fitted`, which learned from other measurements than `X`, for all pairs."""
@@ -334,9 +297,9 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     @property
     def _one_pass(self):
         """Whether the denoiser's own one-pass form computes this partition."""
-        return isinstance(self.partition_, SinglePixels) and hasattr(
-            self.estimators_[0], "transform_donut"
-        )
+        shared = len(self.estimators_) == 1  # learned from nothing that it is shown here
+        one_pass = shared and hasattr(self.estimators_[0], "transform_donut")
+        return one_pass and isinstance(self.partition_, SinglePixels)
 
     def _filled(self, pair, number):
         if self.fill is None or sparse.issparse(pair.seen):
@@ -352,6 +315,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
             self.fill,
             channel_axis=self._channel_axis,
             random_state=(self._seed, number),
+            copy=not isinstance(self.partition_, PixelPartition),  # whose pairs own what is seen
         )
 
     def _predictions(self, data, n_subsets=None):
@@ -390,53 +354,19 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return pair, pair.select(output)
 
     def _mixed(self, out, data):
-        """``mix * f(x) + (1 - mix) * x``; what was not measured is left to f."""
         if sparse.issparse(data) or isinstance(self.partition_, MoleculeSplit):
             raise ValueError("mix needs one noisy value beside each output; use mix=None here.")
-        if not isinstance(data, list) and data.ndim == 2:
-            if self.mix == "optimal" and self.noise_variance is None:
-                raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
-            return self._mix_one(out, data)
-        return [self._mix_one(f, x) for f, x in zip(out, data, strict=True)]
-
-    def _mix_one(self, f, x):
-        weight = self.mix
-        if weight == "optimal":
-            variance = self.noise_variance
-            if variance is None:
-                variance = noise_level(x, channel_axis=self._channel_axis) ** 2
-            loss = np.nanmean(np.square(f - x))
-            weight = min(1.0, variance / loss) if loss > 0 else 1.0
-        return np.where(np.isnan(x), f, weight * f + (1 - weight) * x)
-
-
-def _check_mix(mix, noise_variance):
-    fraction = is_finite_number(mix) and 0 <= mix <= 1
-    if not (mix is None or fraction or (isinstance(mix, str) and mix == "optimal")):
-        raise ValueError(
-            f"JInvariantWrapper expected mix to be None, 'optimal' or a number from 0 to 1; got "
-            f"{mix!r}."
+        one = partial(
+            mixed,
+            mix=self.mix,
+            noise_variance=self.noise_variance,
+            channel_axis=self._channel_axis,
         )
-    if noise_variance is not None and not (
-        is_finite_number(noise_variance) and noise_variance >= 0
-    ):
-        raise ValueError(
-            f"JInvariantWrapper expected noise_variance to be a finite number >= 0, or None; got "
-            f"{noise_variance!r}."
-        )
-
-
-def _with_fixed_seed(partition):
-    """`partition` with an integer seed, so that `fit` and `transform` hide the same entries."""
-    if hasattr(partition, "get_params") and "random_state" in partition.get_params():
-        return clone(partition).set_params(random_state=as_seed(partition.random_state))
-    return partition
-
-
-def _auto_stride(data, channel_axis):
-    end = None if channel_axis is None else -1
-    shapes = [image.shape[:end] for image in data]
-    return tuple(min(DEFAULT_STRIDE, *sizes) for sizes in zip(*shapes, strict=True))
+        if isinstance(data, list) or data.ndim > 2:
+            return [one(f, x) for f, x in zip(out, data, strict=True)]
+        if self.mix == "optimal" and self.noise_variance is None:
+            raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
+        return one(out, data)
 
 
 def _spread(pairs, n_pairs, n_subsets):

@@ -66,15 +66,16 @@ class WaveletDenoiser(ImageDenoiser):
         sigma = self.sigma or noise_level(channel)
         if sigma == 0:
             return channel
-        # Mirrored up to the length that one level needs; nothing is padded on usual sizes.
-        least = 2 * (pywt.Wavelet(self.wavelet).dec_len - 1)
-        padding = [(0, max(0, least - size)) for size in channel.shape]
+        # Tiny images are mirrored up to the length that one level needs.
+        least, shape = 2 * (pywt.Wavelet(self.wavelet).dec_len - 1), channel.shape
+        if min(shape) < least:
+            channel = np.pad(channel, [(0, max(0, least - n)) for n in shape], mode="symmetric")
         smooth = denoise_wavelet(
-            np.pad(channel, padding, mode="symmetric"),
+            channel,
             sigma=sigma,
             wavelet=self.wavelet,
             mode=self.mode,
             method=self.method,
             wavelet_levels=self.wavelet_levels,
         )
-        return smooth[tuple(slice(size) for size in channel.shape)]
+        return smooth[tuple(slice(size) for size in shape)]

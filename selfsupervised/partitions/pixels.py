@@ -61,33 +61,37 @@ class PixelPartition(BaseEstimator):
         """
         caller = f"{type(self).__name__}.split"
         images = check_images(X, channel_axis=channel_axis, caller=caller)
-        shapes = [self._label_shape(image.shape, channel_axis) for image in images]
-        n_subsets = self.n_subsets_for(shapes)
-        labels = {shape: self.labels(shape) for shape in set(shapes)}
-        shared = channel_axis is not None and not self.per_channel
-        for subset in range(n_subsets):
-            hidden = [labels[shape] == subset for shape in shapes]
-            if shared:
-                hidden = [mask[..., None] for mask in hidden]
-            yield self._hide(images, hidden)
+        stacks = [image[None] for image in images] if isinstance(images, list) else [images]
+        shapes = [self._label_shape(stack.shape[1:], channel_axis) for stack in stacks]
+        labels = [self.labels(shape) for shape in shapes]
+        if channel_axis is not None and not self.per_channel:
+            labels = [label[..., None] for label in labels]
+        for subset in range(self.n_subsets_for(shapes)):
+            pairs = [
+                self._hide(stack, label == subset)
+                for stack, label in zip(stacks, labels, strict=True)
+            ]
+            yield _listed(pairs) if isinstance(images, list) else pairs[0]
 
     def _label_shape(self, shape, channel_axis):
         shared = channel_axis is not None and not self.per_channel
         return tuple(shape[:-1] if shared else shape)
 
-    def _hide(self, images, hidden):
-        where = [np.broadcast_to(h, image.shape) for image, h in zip(images, hidden, strict=True)]
-        seen = [np.where(w, np.nan, image) for image, w in zip(images, where, strict=True)]
-        seen = [s.astype(image.dtype, copy=False) for s, image in zip(seen, images, strict=True)]
-        if any(np.isnan(image).all() for image in seen):
+    def _hide(self, stack, hidden):
+        where = np.broadcast_to(hidden, stack.shape)
+        seen = np.where(where, stack.dtype.type(np.nan), stack)
+        if np.isnan(seen).all(axis=tuple(range(1, seen.ndim))).any():
             raise ValueError(
                 f"{self} hides every measured pixel of an image at once, which leaves nothing to "
                 f"see: use more subsets, or a larger image."
             )
-        judged = np.concatenate([image[w] for image, w in zip(images, where, strict=True)])
-        if isinstance(images, list):
-            return Pair(seen, judged, where)
-        return Pair(np.stack(seen), judged, np.stack(where))
+        return Pair(seen, stack[where], where)
+
+
+def _listed(pairs):
+    """One pair for a list of images from a pair for each."""
+    judged = np.concatenate([pair.judged for pair in pairs])
+    return Pair([pair.seen[0] for pair in pairs], judged, [pair.where[0] for pair in pairs])
 
 
 class PixelGrid(PixelPartition):

@@ -1,0 +1,46 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Images for scikit-learn's own battery, which feeds tables only."""
+
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+class RowsAsImages(TransformerMixin, BaseEstimator):
+    """Show an estimator of images the rows of a table, each as an image one pixel high.
+
+    For scikit-learn's own battery, which feeds tables only. Rows of a single column come as
+    one pixel, so networks must pad.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An estimator of images without channels.
+    """
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.non_deterministic = inner.non_deterministic
+        tags.transformer_tags = inner.transformer_tags
+        return tags
+
+    def fit(self, X, y=None):
+        """Fit a clone to the rows of `X`, shape (n_samples, n_features)."""
+        self.estimator_ = clone(self.estimator).fit(self._images(X, reset=True))
+        return self
+
+    def transform(self, X):
+        """Denoise the rows of `X`, shape (n_samples, n_features)."""
+        check_is_fitted(self)
+        return self.estimator_.transform(self._images(X))[:, 0]
+
+    def _images(self, X, reset=False):
+        return validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")[
+            :, None
+        ]

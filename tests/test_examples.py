@@ -1,0 +1,19 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("plot_*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(path, capsys):
+    names = runpy.run_path(str(path))
+    assert names["search"].best_score_ < 0
+    assert capsys.readouterr().out
+    if "errors" in names:
+        assert names["search"].best_index_ == names["errors"].index(min(names["errors"]))
+    if "signal" in names:
+        assert names["search"].best_params_ == {"estimator__n_components": 5}
