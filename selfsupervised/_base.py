@@ -17,9 +17,9 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
     """Base of denoisers that compute one image from another and learn nothing.
 
     A subclass stores its parameters and a `channel_axis`, declares `_parameter_constraints`,
-    and implements ``_denoise(image)``: a writable, C-contiguous float image in, which it must not
-    change, and an image of the same shape out. NaN is filled from neighbours before, unless `_sees_missing` says
-    that the method copes with it.
+    and implements ``_denoise(image)``: a writable, C-contiguous float image in, which it must
+    not change, and an image of the same shape out. NaN is filled from neighbours before, unless
+    `_sees_missing` says that the method copes with it.
 
     Such an estimator has the tag ``requires_fit=False``: it may be used without `fit`, and the
     self-supervised score never fits it, so nothing can be remembered.

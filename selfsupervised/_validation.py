@@ -64,7 +64,7 @@ def as_float(array, *, caller):
         Complex or empty arrays, and arrays with infinite values.
     """
     if sparse.issparse(array):
-        raise TypeError(f"{caller} expected dense images, got a sparse matrix: pass X.toarray().")
+        raise TypeError(f"{caller} expected a dense array, got a sparse matrix: pass X.toarray().")
     if np.ma.isMaskedArray(array):
         array = np.ma.filled(array.astype(compute_dtype(array.dtype)), np.nan)
     try:

@@ -2,8 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from cases import smooth_image
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _end_of_worker_processes():
+    """joblib's workers write their coverage when they end, which must be before pytest does."""
+    yield
+    get_reusable_executor().shutdown(wait=True)
 
 
 @pytest.fixture

@@ -127,11 +127,21 @@ def test_molecules_sparse_and_uneven(rng):
     assert out.mean() == pytest.approx(X.mean(), rel=0.05)
 
 
-def test_hidden_repeats_change_no_bit(rng):
+@pytest.mark.parametrize("estimator", IMAGE_DENOISERS, ids=lambda e: type(e).__name__)
+def test_hidden_repeats_change_no_bit(rng, estimator):
     X = rng.normal(size=(2, 3, 7, 8))
-    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(), partition=ss.Repeats())
+    wrapper = ss.JInvariantWrapper(estimator, partition=ss.Repeats())
     assert wrapper.fit_transform(X).shape == X.shape
     assert changed_bits(wrapper.fit_transform, X, ss.Repeats()) == 0
+
+    def with_all(X):  # the negative control: each acquisition predicted from the mean of all
+        return np.repeat(estimator.transform(X.mean(axis=1))[:, None], 3, axis=1)
+
+    assert changed_bits(with_all, X, ss.Repeats()) > 0.5 * X.size
+
+
+def test_number_of_repeats(rng):
+    X = rng.normal(size=(2, 3, 7, 8))
     with pytest.raises(ValueError, match="fitted on 3 pairs, but X has 4"):
         ss.JInvariantWrapper(ConstantLearner(), partition=ss.Repeats()).fit(X).transform(
             rng.normal(size=(2, 4, 7, 8))
