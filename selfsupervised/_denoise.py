@@ -20,8 +20,8 @@ from selfsupervised.j_invariant import JInvariantWrapper
 from selfsupervised.model_selection import InSample
 from selfsupervised.scoring import SelfSupervisedScorer
 
-# Judging this many pixels tells candidates apart well; on large images one subset holds them.
-ENOUGH_PIXELS = 1 << 14
+# Judging this many pixels tells candidates apart well; on large images a few subsets hold them.
+ENOUGH_PIXELS = 1 << 15
 
 # Strengths to try: in pixels, or in multiples of the noise level ("noise").
 FAMILIES = {

@@ -44,7 +44,7 @@ def overlapping_fractions(fraction, capture_rate):
 
 
 def check_counts(X, *, caller):
-    """`X` as canonical CSR of int64 counts, and whether anything had to be rounded.
+    """`X` as a new CSR table of int64 counts, sorted, without duplicates and zeros.
 
     Raises
     ------
@@ -132,17 +132,17 @@ def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,
         second[inside] = counts - first[inside]
         if capture_rate is not None:  # some molecules of the second sample are in both
             first[inside] = counts - rng.binomial(second[inside], only_second[row])
-    columns = [share[:, None] if np.ndim(capture_rate) else float(share[0]) for share in shares]
+    shares = [share[:, None] if np.ndim(capture_rate) else float(share[0]) for share in shares]
     return tuple(
         (_like(X, table, sample), share)
-        for sample, share in zip((first, second), columns, strict=True)
+        for sample, share in zip((first, second), shares, strict=True)
     )
 
 
 def _check_overdispersion(overdispersion, n_features, caller):
     if overdispersion is None:
         return None
-    alpha = np.broadcast_to(np.asarray(overdispersion, dtype=float), np.shape(overdispersion))
+    alpha = np.asarray(overdispersion, dtype=float)
     if alpha.shape not in ((), (n_features,)) or not (np.isfinite(alpha) & (alpha >= 0)).all():
         raise ValueError(
             f"{caller} expected overdispersion to be None, a number >= 0 or one for each of the "

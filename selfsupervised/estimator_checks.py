@@ -7,7 +7,6 @@ The battery complements scikit-learn's, which knows no images: run both, the lat
 """
 
 import pickle
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,7 @@ def check_denoiser(estimator, *, expected_failed_checks=None):
     expected = expected_failed_checks or {}
     passed = []
     for instance, check in yield_denoiser_checks(estimator):
-        name = check.func.__name__
+        name = check.__name__
         try:
             check(instance)
         except Exception as error:
@@ -69,8 +68,8 @@ def check_denoiser(estimator, *, expected_failed_checks=None):
 def yield_denoiser_checks(estimator):
     """Yield ``(estimator, check)`` for every check that applies.
 
-    Made for ``pytest.mark.parametrize("estimator, check", yield_denoiser_checks(...))``; each
-    check is a `functools.partial`, called with the estimator.
+    Made for ``pytest.mark.parametrize("estimator, check", yield_denoiser_checks(...))``; a
+    check is a function of the estimator that raises `AssertionError`.
     """
     checks = [
         check_shape_kept,
@@ -99,7 +98,7 @@ def yield_denoiser_checks(estimator):
     if hasattr(estimator, "transform_donut"):
         checks += [check_donut_is_leaving_out]
     for check in checks:
-        yield estimator, partial(check)
+        yield estimator, check
 
 
 # -- data ----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ signal plus the variance of the noise.
 """
 
 from functools import partial
-from itertools import islice
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -30,7 +29,7 @@ from selfsupervised.fill import as_seed, check_fill, fill_missing
 from selfsupervised.losses import mean_loss
 from selfsupervised.mixing import check_mix, mixed
 from selfsupervised.partitions import MoleculeSplit, PixelPartition, SinglePixels, assemble
-from selfsupervised.partitions.choice import choose_partition
+from selfsupervised.partitions.choice import choose_partition, default_grid, spread
 
 
 class JInvariantWrapper(TransformerMixin, BaseEstimator):
@@ -207,7 +206,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
             Noisy data.
         n_subsets : int, default=None
             Take this many of the pairs only, evenly spread; None takes all. The one-pass form
-            always judges all.
+            is then judged on the pixels of as many subsets of the default `PixelGrid`, so that
+            all denoisers of images are judged on the same pixels.
 
         Yields
         ------
@@ -216,9 +216,13 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "estimators_")
         data = self._check(X)
         if self._one_pass:
-            images = self.estimators_[0].transform_donut(data)
-            for image, output in zip(data, images, strict=True):
-                yield image.ravel(), output.ravel()
+            output = self.estimators_[0].transform_donut(data)
+            if n_subsets is None:
+                yield from ((x.ravel(), f.ravel()) for x, f in zip(data, output, strict=True))
+                return
+            grid = default_grid(data, channel_axis=self._channel_axis)
+            for _, pair in self._pairs(grid, data, n_subsets):
+                yield pair.judged, pair.select(output)
             return
         for pair, predicted in self._predictions(data, n_subsets):
             yield pair.judged, predicted
@@ -320,21 +324,26 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
 
     def _predictions(self, data, n_subsets=None):
         """Yield (pair, prediction of its judged entries)."""
-        partition, channel_axis = self.partition_, self._channel_axis
-        n_pairs = partition.get_n_splits(data, channel_axis=channel_axis)
+        n_pairs = self.partition_.get_n_splits(data, channel_axis=self._channel_axis)
         if len(self.estimators_) not in (1, n_pairs):
             raise ValueError(
                 f"JInvariantWrapper was fitted on {len(self.estimators_)} pairs, but X has "
                 f"{n_pairs}; fit it on data of this shape."
             )
-        pairs = enumerate(partition.split(data, channel_axis=channel_axis))
-        if n_subsets is not None:
-            pairs = _spread(pairs, n_pairs, n_subsets)
+        pairs = self._pairs(self.partition_, data, n_subsets)
         if effective_n_jobs(self.n_jobs) == 1:
             yield from (self._predict(number, pair) for number, pair in pairs)
             return
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         yield from parallel(delayed(self._predict)(number, pair) for number, pair in pairs)
+
+    def _pairs(self, partition, data, n_subsets):
+        """Yield (number, pair), of all subsets or of some."""
+        pairs = enumerate(partition.split(data, channel_axis=self._channel_axis))
+        if n_subsets is None:
+            return pairs
+        n_pairs = partition.get_n_splits(data, channel_axis=self._channel_axis)
+        return spread(pairs, n_pairs, n_subsets)
 
     def _predict(self, number, pair):
         estimator = self.estimators_[number if len(self.estimators_) > 1 else 0]
@@ -367,10 +376,3 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if self.mix == "optimal" and self.noise_variance is None:
             raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
         return one(out, data)
-
-
-def _spread(pairs, n_pairs, n_subsets):
-    """`n_subsets` of the pairs, evenly spread over a fixed random order."""
-    order = np.random.default_rng(0).permutation(n_pairs)
-    chosen = set(order[: max(1, int(n_subsets))].tolist())
-    return islice((item for item in pairs if item[0] in chosen), len(chosen))

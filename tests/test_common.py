@@ -37,7 +37,7 @@ def test_scikit_learn_battery(estimator, check):
 @pytest.mark.parametrize(
     ("estimator", "check"),
     [
-        pytest.param(*pair, id=f"{type(pair[0]).__name__}{number}-{pair[1].func.__name__}")
+        pytest.param(*pair, id=f"{type(pair[0]).__name__}{number}-{pair[1].__name__}")
         for number, estimator in enumerate([*IMAGE_DENOISERS, *WRAPPED])
         for pair in yield_denoiser_checks(estimator)
     ],

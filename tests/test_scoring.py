@@ -199,6 +199,20 @@ def test_subsets(noisy):
             ss.self_supervised_loss(wrapper, X, n_subsets=bad)
 
 
+def test_one_pass_and_grid_are_judged_on_the_same_pixels(rng, noisy):
+    """Otherwise the luck of the pixels, not the denoiser, would decide between families."""
+    for X in (noisy[None], [noisy[:21], noisy[:, :30]]):
+        grid = ss.JInvariantWrapper(ss.TotalVariationDenoiser(max_num_iter=5)).fit(X)
+        one_pass = ss.JInvariantWrapper(ss.MedianDenoiser()).fit(X)
+        for ours, theirs in zip(one_pass.judge(X, 3), grid.judge(X, 3), strict=True):
+            np.testing.assert_array_equal(ours[0], theirs[0])
+    # And predicted as in the one-pass output.
+    full = ss.JInvariantWrapper(ss.MedianDenoiser()).fit_transform(noisy[None])
+    few = np.concatenate([predicted for _, predicted in ss.JInvariantWrapper(
+        ss.MedianDenoiser()).fit(noisy[None]).judge(noisy[None], 16)])  # fmt: skip
+    np.testing.assert_array_equal(np.sort(few), np.sort(full.ravel()))
+
+
 def test_missing_is_never_judged(noisy):
     X = noisy[None].copy()
     X[0, ::7, ::5] = np.nan

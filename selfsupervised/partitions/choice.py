@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The partition that suits a denoiser and its data."""
 
+from itertools import islice
+
+import numpy as np
 from scipy import sparse
 from sklearn.base import clone, is_regressor
 
@@ -54,5 +57,17 @@ def _auto(estimator, data, channel_axis):
         )
     if hasattr(estimator, "transform_donut") and not learns(estimator):
         return SinglePixels()
-    shapes = [image.shape[: None if channel_axis is None else -1] for image in data]
+    return default_grid(data, channel_axis=channel_axis)
+
+
+def default_grid(images, *, channel_axis):
+    """The grid of Noise2Self, Section 3; less wide for images smaller than its stride."""
+    shapes = [image.shape[: None if channel_axis is None else -1] for image in images]
     return PixelGrid(tuple(min(DEFAULT_STRIDE, *sizes) for sizes in zip(*shapes, strict=True)))
+
+
+def spread(pairs, n_pairs, n_subsets):
+    """`n_subsets` of the pairs, evenly spread over a fixed random order."""
+    order = np.random.default_rng(0).permutation(n_pairs)
+    chosen = set(order[:n_subsets].tolist())
+    return islice((item for item in pairs if item[0] in chosen), len(chosen))

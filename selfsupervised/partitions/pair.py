@@ -76,16 +76,16 @@ def assemble(data, predictions):
     """
     ragged = isinstance(data, list)
     out: Any = [np.zeros_like(x) for x in data] if ragged else np.zeros(data.shape, data.dtype)
-    shares: Any = 0.0
+    total_share: Any = None
     for pair, predicted in predictions:
         if pair.where is None:  # predictions of shares of the molecules add up
             out = out + predicted
-            shares = shares + np.asarray(pair.judged_share)
+            total_share = pair.judged_share + (0 if total_share is None else total_share)
         elif ragged:
             _put(out, pair, predicted)
         else:
             out[pair.where] = predicted
-    return out if np.ndim(shares) == 0 and shares == 0 else out / shares
+    return out if total_share is None else out / total_share
 
 
 def _put(out, pair, predicted):
