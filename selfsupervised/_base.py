@@ -90,6 +90,11 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         float
             Minus (true mean squared error + noise variance), in squared units of `X`
             (Noise2Self, Proposition 1), of the J-invariant form of this denoiser.
+
+        Notes
+        -----
+        Of a pipeline, `score` means nothing, as scikit-learn hands the last step data that the
+        others have smoothed already: use ``scoring=SelfSupervisedScorer()``, or wrap the pipeline.
         """
         # Imported late: the score stands on J-invariance, which stands on this file.
         from selfsupervised.scoring import self_supervised_loss

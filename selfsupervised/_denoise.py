@@ -6,8 +6,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+from selfsupervised._estimators import channel_axis_of, why_no_denoiser
+from selfsupervised._function import FunctionDenoiser
 from selfsupervised._noise import noise_level
-from selfsupervised._validation import as_float, check_images, is_ragged
+from selfsupervised._validation import as_float, check_images, is_ragged, is_whole_number
 from selfsupervised.classical import (
     BilateralDenoiser,
     GaussianDenoiser,
@@ -48,10 +50,9 @@ def denoise(
     """Denoise one image, choosing the method and its strength without ground truth.
 
     Candidates are compared by the self-supervised loss of their J-invariant forms; the best is
-    then applied to the whole image, nothing hidden. Measured on white, Poisson and impulse
-    noise, that is closer to the truth than its J-invariant output, which wastes each pixel's
-    own value, and safer than the optimal mixture of Noise2Self, Section 4.2, which needs the
-    noise variance. For those, use `JInvariantWrapper` with `mix`.
+    then applied to the whole image, nothing hidden, since its J-invariant output wastes each
+    pixel's own value. Where noise is weak, the loss says little about the whole image; there,
+    and where you want the output that was judged, use `JInvariantWrapper`, with or without `mix`.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def denoise(
         "auto" searches all families; "bilateral", "gaussian", "median", "non_local_means",
         "total_variation" or "wavelet" search the strengths of one. An estimator, such as a
         configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to the
-        image and applied as it is.
+        image and applied as it is; so is a function ``image -> image``.
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
@@ -103,29 +104,45 @@ def denoise(
             f"estimator, such as JInvariantWrapper(MedianDenoiser()).fit_transform(images)."
         )
     data, axis = _channels_last(as_float(image, caller="denoise()"), channel_axis)
-    _check_dimensions(data, axis)
+    _check_dimensions(data, channel_axis)
     check_images(data[None], channel_axis=axis, caller="denoise()")
     if return_search and not isinstance(method, str):
         raise ValueError("return_search=True needs a method by name, got an estimator.")
     if isinstance(method, str):
         search = _search(method, data, axis, loss, n_jobs, random_state, verbose)
         out = search.fit(data[None]).best_estimator_.estimators_[0].transform(data[None])[0]
-    elif hasattr(method, "fit_transform") or hasattr(method, "transform"):
-        search, out = None, np.asarray(clone(method).fit(data[None]).transform(data[None]))[0]
     else:
-        raise TypeError(
-            f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
-            f"got {method!r}."
-        )
+        search, estimator = None, _checked_estimator(method, axis)
+        out = np.asarray(estimator.fit(data[None]).transform(data[None]))[0]
     if axis is not None:
         out = np.moveaxis(out, -1, channel_axis)
     out = _like(out, np.ma.asarray(image).dtype)
     return (out, search) if return_search else out
 
 
+def _checked_estimator(method, axis):
+    """A clone of `method` that agrees about the channels of the image."""
+    if why_no_denoiser(method):
+        raise TypeError(
+            f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
+            f"got {method!r}."
+        )
+    if not hasattr(method, "get_params"):
+        return FunctionDenoiser(method, channel_axis=axis)
+    takes_channels = any("channel_axis" in name for name in method.get_params())
+    if takes_channels and channel_axis_of(method) != axis:
+        raise ValueError(
+            f"denoise() expected an estimator with channel_axis={axis} for this image, got "
+            f"{method!r}; set channel_axis on both, -1 on the estimator."
+        )
+    return clone(method)
+
+
 def _channels_last(data, channel_axis):
     if channel_axis is None:
         return data, None
+    if not is_whole_number(channel_axis):
+        raise TypeError(f"denoise() expected channel_axis to be an integer, got {channel_axis!r}.")
     if not -data.ndim <= channel_axis < data.ndim:
         raise ValueError(
             f"denoise() got channel_axis={channel_axis} for an image of shape {data.shape}, whose "
@@ -134,13 +151,14 @@ def _channels_last(data, channel_axis):
     return np.moveaxis(data, channel_axis, -1), -1
 
 
-def _check_dimensions(data, axis):
-    n_spatial = data.ndim - (axis is not None)
+def _check_dimensions(data, channel_axis):
+    n_spatial = data.ndim - (channel_axis is not None)
     if n_spatial not in (2, 3):
-        hint = " If one axis holds channels, pass channel_axis." if n_spatial == 4 else ""
+        four = channel_axis is None and n_spatial == 4
+        hint = " If one axis holds channels, pass channel_axis." if four else ""
         raise ValueError(
-            f"denoise() expected an image of 2 or 3 spatial axes, got {n_spatial} in shape "
-            f"{data.shape} with channel_axis={'the last' if axis else None}.{hint}"
+            f"denoise() expected an image of 2 or 3 spatial axes, got {n_spatial} beside "
+            f"channel_axis={channel_axis}.{hint}"
         )
 
 

@@ -57,6 +57,11 @@ def check_counts(X, *, caller):
         Fractional values.
     """
     if not sparse.issparse(X):
+        if np.ma.isMaskedArray(X):
+            raise ValueError(
+                f"{caller} expected counts without a mask, got a masked array: drop such rows, or "
+                f"put zeros."
+            )
         X = np.asarray(X)
         if X.dtype.kind not in "biuf":
             raise TypeError(f"{caller} expected counts, got an array of dtype {X.dtype}.")

@@ -186,7 +186,7 @@ def restore(images, X):
     """
     if is_ragged(X):
         return [
-            image.astype(output_dtype(original.dtype), copy=False)
+            image.astype(output_dtype(np.ma.asarray(original).dtype), copy=False)
             for image, original in zip(images, X, strict=True)
         ]
     dtype = output_dtype(np.ma.asarray(X).dtype)

@@ -7,17 +7,27 @@ that entry. By Proposition 1 its distance to the noisy data is its distance to t
 signal plus the variance of the noise.
 """
 
+from copy import deepcopy
 from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone, is_regressor
-from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._estimators import as_denoiser, channel_axis_of, learns, why_no_denoiser
+from selfsupervised._blocks import fit_block, predict_block
+from selfsupervised._estimators import (
+    as_denoiser,
+    channel_axis_of,
+    check_nested,
+    has_one_pass,
+    learns,
+    shapes_of,
+    unfitted,
+    why_no_denoiser,
+)
 from selfsupervised._validation import (
     as_float,
     check_images,
@@ -28,7 +38,13 @@ from selfsupervised._validation import (
 from selfsupervised.fill import as_seed, check_fill, fill_missing
 from selfsupervised.losses import mean_loss
 from selfsupervised.mixing import check_mix, mixed
-from selfsupervised.partitions import MoleculeSplit, PixelPartition, SinglePixels, assemble
+from selfsupervised.partitions import (
+    FeatureBlocks,
+    MoleculeSplit,
+    PixelPartition,
+    SinglePixels,
+    assemble,
+)
 from selfsupervised.partitions.choice import choose_partition, default_grid, spread
 
 
@@ -51,7 +67,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         images smaller than that).
     fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
         What stands in the place of hidden and missing pixels, see `fill_missing`. None leaves
-        NaN, for denoisers that cope with it. Regressors do not see hidden columns at all.
+        NaN, for denoisers that cope with it. Regressors do not see hidden columns at all; a
+        number fills other missing entries, otherwise put an imputer before the regressor.
     mix : {None, "optimal"} or float, default=None
         The output is ``mix * f(x) + (1 - mix) * x``. "optimal" is noise variance / loss,
         measured for each image (Section 4.2); with it the output is closer to the clean image
@@ -147,6 +164,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if not learns(self._base):
             self.estimators_ = [clone(self._base)]
             return self
+        unfitted(self._base)
         pairs = self.partition_.split(self._check(X), channel_axis=self._channel_axis)
         self.estimators_ = [self._fit_pair(pair) for pair in pairs]
         return self
@@ -194,6 +212,11 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         float
             Minus (true mean squared error + noise variance) of the J-invariant output
             (Proposition 1), in squared units of `X`.
+
+        Notes
+        -----
+        A pipeline that *ends* in a wrapper hands it data that its other steps have smoothed
+        already, and its score means nothing; wrap the whole pipeline instead.
         """
         return -mean_loss(self.judge(X))
 
@@ -227,11 +250,36 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         for pair, predicted in self._predictions(data, n_subsets):
             yield pair.judged, predicted
 
+    def set_params(self, **params):
+        """Set parameters, also of the parts (``estimator__radius``, ``partition__stride``).
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        for name in params:
+            part, nested, _ = name.partition("__")
+            if nested and part in ("estimator", "partition"):
+                check_nested(name, params.get(part, getattr(self, part)))
+        return super().set_params(**params)
+
     # -- fitting ---------------------------------------------------------------------------
 
     @property
     def _base(self):
-        return as_denoiser(self.estimator)
+        return as_denoiser(
+            self.estimator, isinstance(self.partition, FeatureBlocks | MoleculeSplit)
+        )
 
     @property
     def _channel_axis(self):
@@ -243,17 +291,22 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
             raise TypeError(problem)
         check_fill(self.fill, caller="JInvariantWrapper", allow_none=True)
         check_mix(self.mix, self.noise_variance)
+        data = self._check(X, reset=True)
         self.partition_ = choose_partition(
-            self.partition,
-            self._base,
-            self._check(X, reset=True),
-            channel_axis=self._channel_axis,
+            self.partition, self._base, data, channel_axis=self._channel_axis
         )
         self._seed = as_seed(self.random_state)
+        # A partition that does not fit the data says so now.
+        self.partition_.get_n_splits(data, channel_axis=self._channel_axis)
 
     def _check(self, X, reset=False):
         """`X` as dense float images, or as a float table (CSR if sparse)."""
+        name = "JInvariantWrapper"
+        if isinstance(self.partition, PixelPartition):
+            return check_images(X, channel_axis=self._channel_axis, caller=name)
         if is_table(X) and get_tags(self._base).input_tags.two_d_array:
+            if np.ma.isMaskedArray(X):
+                X = as_float(X, caller=name)
             return validate_data(
                 self,
                 X,
@@ -262,8 +315,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
                 ensure_all_finite="allow-nan",
                 dtype=[np.float64, np.float32],
             )
-        name = "JInvariantWrapper"
-        if self.partition == "auto" or isinstance(self.partition, PixelPartition):
+        if isinstance(self.partition, str):
             return check_images(X, channel_axis=self._channel_axis, caller=name)
         return as_float(X, caller=name)
 
@@ -279,22 +331,9 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return self
 
     def _fit_pair(self, pair):
-        if not is_regressor(self._base):
-            return clone(self._base).fit(self._filled(pair, 0))
-        hidden, columns = pair.where.any(axis=1), pair.columns
-        inputs, targets = pair.seen[~hidden][:, ~columns], pair.seen[~hidden][:, columns]
-        measured = ~np.isnan(targets).any(axis=1)  # what was not measured is no target
-        if not measured.any():
-            raise ValueError(
-                f"JInvariantWrapper found no sample to learn from beside the hidden ones, with "
-                f"n_samples={len(hidden)}; {type(self._base).__name__} needs more samples."
-            )
-        estimator = clone(self._base)
-        if targets.shape[1] == 1:
-            targets = targets[:, 0]
-        elif not get_tags(estimator).target_tags.multi_output:
-            estimator = MultiOutputRegressor(estimator)
-        return estimator.fit(inputs[measured], targets[measured])
+        if is_regressor(self._base):
+            return fit_block(self._base, pair, self.fill)
+        return clone(self._base).fit(self._filled(pair, 0))
 
     # -- prediction ------------------------------------------------------------------------
 
@@ -302,8 +341,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     def _one_pass(self):
         """Whether the denoiser's own one-pass form computes this partition."""
         shared = len(self.estimators_) == 1  # learned from nothing that it is shown here
-        one_pass = shared and hasattr(self.estimators_[0], "transform_donut")
-        return one_pass and isinstance(self.partition_, SinglePixels)
+        single = isinstance(self.partition_, SinglePixels)
+        return shared and single and has_one_pass(self.estimators_[0])
 
     def _filled(self, pair, number):
         if self.fill is None or sparse.issparse(pair.seen):
@@ -346,19 +385,19 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return spread(pairs, n_pairs, n_subsets)
 
     def _predict(self, number, pair):
-        estimator = self.estimators_[number if len(self.estimators_) > 1 else 0]
+        if len(self.estimators_) > 1:
+            estimator = self.estimators_[number]
+        else:  # a copy for each pair, which cannot remember what it was shown for another
+            estimator = deepcopy(self.estimators_[0])
         if is_regressor(estimator):
-            hidden = pair.where.any(axis=1)
-            if not hidden.any():
-                return pair, pair.judged  # no row of this fold: nothing to predict
-            inputs = pair.seen[hidden][:, ~pair.columns]
-            return pair, np.asarray(estimator.predict(inputs)).reshape(-1)
+            return pair, predict_block(estimator, pair, self.fill)
         seen = self._filled(pair, number)
         output = estimator.transform(seen)
-        if not is_ragged(seen) and np.shape(output) != np.shape(seen):
+        given, got = shapes_of(seen), shapes_of(output)
+        if given != got:
             raise ValueError(
-                f"{type(estimator).__name__} expected to return the shape it was given, "
-                f"{np.shape(seen)}; got {np.shape(output)}. Only denoisers can be wrapped."
+                f"{type(estimator).__name__} expected to return the shape it was given, {given}; "
+                f"got {got}. Only denoisers can be wrapped."
             )
         return pair, pair.select(output)
 

@@ -28,7 +28,14 @@ def poisson_loss(judged, predicted):
 
     Predictions below 1e-6 are taken as 1e-6, so that one zero in the wrong place costs much
     but not everything.
+
+    Raises
+    ------
+    ValueError
+        If a measurement is negative: Poisson counts never are.
     """
+    if np.min(judged, initial=0) < 0:
+        raise ValueError("loss='poisson' expected counts, got negative measurements; use 'mse'.")
     rate = np.maximum(predicted, SMALLEST_RATE)
     return rate - xlogy(judged, rate)
 
@@ -86,7 +93,10 @@ def mean_loss(predictions, loss="mse"):
                 "predict a number wherever one was measured."
             )
         if judged.size:
-            total += float(np.mean(function(judged, predicted))) * judged.size
+            cost = float(np.mean(function(judged, predicted)))
+            if not np.isfinite(cost):
+                raise ValueError(f"Expected a finite loss, got {cost} from {function!r}.")
+            total += cost * judged.size
             count += judged.size
     if count == 0:
         raise ValueError("Expected at least one measured entry to judge, got none.")

@@ -16,11 +16,15 @@ def check_mix(mix, noise_variance):
             f"JInvariantWrapper expected mix to be None, 'optimal' or a number from 0 to 1; got "
             f"{mix!r}."
         )
-    if noise_variance is not None and not (
-        is_finite_number(noise_variance) and noise_variance >= 0
-    ):
+    check_noise_variance(noise_variance, caller="JInvariantWrapper")
+
+
+def check_noise_variance(noise_variance, *, caller):
+    """Raise unless `noise_variance` is None or a finite number of at least 0."""
+    known = is_finite_number(noise_variance) and noise_variance >= 0
+    if noise_variance is not None and not known:
         raise ValueError(
-            f"JInvariantWrapper expected noise_variance to be a finite number >= 0, or None; got "
+            f"{caller} expected noise_variance to be a finite number >= 0, or None; got "
             f"{noise_variance!r}."
         )
 

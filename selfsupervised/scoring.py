@@ -13,6 +13,7 @@ from selfsupervised._noise import noise_level
 from selfsupervised._validation import check_images, is_finite_number, is_whole_number
 from selfsupervised.j_invariant import JInvariantWrapper
 from selfsupervised.losses import get_loss, mean_loss
+from selfsupervised.mixing import check_noise_variance
 
 
 def self_supervised_loss(
@@ -93,6 +94,10 @@ def self_supervised_loss(
 
 class SelfSupervisedScorer(BaseEstimator):
     """Minus the self-supervised loss, as scikit-learn's ``scoring=`` takes it.
+
+    It judges the whole of what it is given, pipelines included, on data as they were measured.
+    The `score` method of a pipeline does not: it judges the last step on data that the steps
+    before have smoothed.
 
     Parameters
     ----------
@@ -177,6 +182,9 @@ def estimated_psnr(estimator, X, *, data_range, noise_variance=None, **kwargs):
     """
     if not (is_finite_number(data_range) and data_range > 0):
         raise ValueError(f"Expected data_range to be a positive number, got {data_range!r}.")
+    check_noise_variance(noise_variance, caller="estimated_psnr")
+    if "loss" in kwargs:
+        raise ValueError("estimated_psnr is defined by the squared error; it takes no loss.")
     if noise_variance is None:
         channel_axis = channel_axis_of(as_denoiser(estimator))
         images = check_images(X, channel_axis=channel_axis, caller="estimated_psnr")

@@ -124,6 +124,18 @@ def test_strengths_follow_the_noise(clean):
         assert_allclose(scaled, 1000 * out, rtol=1e-3, atol=3)
 
 
+def test_median_of_huge_values():
+    X = np.full((1, 5, 5), 3e38, dtype=np.float32)
+    assert_array_equal(ss.MedianDenoiser().transform(X), X)
+    assert_array_equal(ss.MedianDenoiser().transform_donut(X), X)
+
+
+def test_lists_of_other_arrays(noisy):
+    pandas = pytest.importorskip("pandas")
+    (out,) = ss.MedianDenoiser().transform([pandas.DataFrame(noisy)])
+    assert_array_equal(out, ss.MedianDenoiser().transform(noisy[None])[0])
+
+
 def test_outliers_and_median():
     X = np.full((1, 9, 9), 3.0)
     X[0, 4, 4] = 1000

@@ -81,6 +81,10 @@ def test_estimators(noisy):
     assert_array_equal(
         ss.denoise(noisy, ss.MedianDenoiser(2)), ss.MedianDenoiser(2).fit_transform(noisy[None])[0]
     )
+    assert_array_equal(ss.denoise(noisy, lambda image: image / 2), noisy / 2)
+    colour = np.stack([noisy] * 3)
+    colour_median = ss.MedianDenoiser(2, channel_axis=-1)
+    assert ss.denoise(colour, colour_median, channel_axis=0).shape == colour.shape
     wrapper = ss.JInvariantWrapper(ss.MedianDenoiser(2))
     out = ss.denoise(noisy, wrapper)
     assert not hasattr(wrapper, "estimators_")
@@ -93,7 +97,7 @@ def test_estimators(noisy):
         (np.ones(5), {}, ValueError, "2 or 3 spatial axes, got 1"),
         (np.ones((3, 3, 3, 3)), {}, ValueError, "pass channel_axis"),
         (np.ones((3, 3)), {"channel_axis": 2}, ValueError, r"channel_axis=2 .* axes are -2 to 1"),
-        (np.ones((3, 3)), {"channel_axis": -1}, ValueError, "got 1 in shape"),
+        (np.ones((3, 3)), {"channel_axis": -1}, ValueError, "got 1 beside channel_axis=-1"),
         (np.ones((3, 3)), {"method": "bm4d"}, ValueError, "one of .*'median'.* got 'bm4d'"),
         (np.ones((3, 3)), {"method": 3}, TypeError, "or an estimator; got 3"),
         (
@@ -101,6 +105,14 @@ def test_estimators(noisy):
             {"method": ss.MedianDenoiser(), "return_search": True},
             ValueError,
             "name",
+        ),
+        (np.ones((3, 3)), {"method": ss.MedianDenoiser}, TypeError, "or an estimator; got <class"),
+        (np.ones((3, 3)), {"channel_axis": "last"}, TypeError, "channel_axis to be an integer"),
+        (
+            np.ones((3, 3, 3)),
+            {"method": ss.MedianDenoiser(), "channel_axis": -1},
+            ValueError,
+            "an estimator with channel_axis=-1 for this image",
         ),
         ([np.ones((3, 3))], {}, TypeError, "one image, got a list of 1"),
         (np.full((3, 3), np.nan), {}, ValueError, "all NaN"),

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -146,6 +146,19 @@ def test_number_of_repeats(rng):
         ss.JInvariantWrapper(ConstantLearner(), partition=ss.Repeats()).fit(X).transform(
             rng.normal(size=(2, 4, 7, 8))
         )
+
+
+class NoFit:
+    def transform(self, X):
+        return X
+
+    def get_params(self, deep=True):
+        return {}
+
+
+class NoTags(NoFit):
+    def fit(self, X):
+        return self
 
 
 class ConstantLearner(TransformerMixin, BaseEstimator):
@@ -341,7 +354,11 @@ def test_lists_pickle_repr(noisy):
             ValueError,
             r"'auto' or an object such as PixelGrid\(4\); got 'grid'",
         ),
-        (ss.JInvariantWrapper(ss.MedianDenoiser(), partition=4), TypeError, "a method split"),
+        (
+            ss.JInvariantWrapper(ss.MedianDenoiser(), partition=4),
+            TypeError,
+            "methods split and get_n",
+        ),
         (ss.JInvariantWrapper(ss.MedianDenoiser(), fill="zero"), ValueError, "fill to be"),
         (ss.JInvariantWrapper(ss.MedianDenoiser(), mix=2), ValueError, "number from 0 to 1"),
         (ss.JInvariantWrapper(ss.MedianDenoiser(), mix="best"), ValueError, "'optimal'"),
@@ -368,7 +385,63 @@ def test_errors(noisy, wrapper, error, message):
         wrapper.fit_transform(noisy[None])
 
 
+@pytest.mark.parametrize(
+    ("wrapper", "grid", "message"),
+    [
+        (ss.JInvariantWrapper(shrink_to_mean), "estimator__sigma", "kw_args of a FunctionDenoiser"),
+        (ss.JInvariantWrapper(ss.MedianDenoiser()), "partition__stride", r"such as PixelGrid\(\)"),
+        (
+            ss.JInvariantWrapper(ss.MedianDenoiser()),
+            "estimator__sigma",
+            "Invalid parameter 'sigma'",
+        ),
+        (ss.JInvariantWrapper(ss.MedianDenoiser()), "radius", "Invalid parameter 'radius'"),
+    ],
+)
+def test_parameters_that_do_not_exist(wrapper, grid, message):
+    with pytest.raises(ValueError, match=message):
+        clone(wrapper).set_params(**{grid: 2})
+
+
+def test_tables_with_gaps_and_masks(rng):
+    """A number fills them for regressors, a mask is a gap, and NaN otherwise is theirs to refuse."""
+    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 8))
+    gaps = np.where(rng.random(X.shape) < 0.05, np.nan, X)
+    filled = ss.JInvariantWrapper(ss.PCARegression(3), fill=0.0)
+    out = filled.fit_transform(gaps)
+    assert np.isfinite(out).all()
+    masked = np.ma.array(np.where(np.isnan(gaps), 1e6, gaps), mask=np.isnan(gaps))
+    assert_array_equal(filled.fit_transform(masked), out)
+    with pytest.raises(ValueError, match="contains NaN"):
+        ss.JInvariantWrapper(ss.PCARegression(3)).fit(gaps)
+
+
+def test_functions_of_counts(rng):
+    X = rng.poisson(5, (20, 6))
+    wrapper = ss.JInvariantWrapper(lambda counts: 0.5 * counts, partition=ss.MoleculeSplit())
+    assert_allclose(wrapper.fit_transform(X), 0.5 * X)
+    assert_allclose(wrapper.fit_transform(sparse.csr_array(X)), 0.5 * X)
+
+
 def test_more_errors(rng, noisy):
+    with pytest.raises(ValueError, match=r"X\[None\]"):
+        ss.JInvariantWrapper(FunctionTransformer(), partition=ss.PixelGrid(4)).fit(noisy)
+    with pytest.raises(ValueError, match="stride=99 is larger"):
+        ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.PixelGrid(99)).fit(noisy[None])
+    with pytest.raises(ValueError, match="per_channel=False"):
+        ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.PixelGrid(4, per_channel=True)).fit(
+            noisy[None]
+        )
+    cut = FunctionTransformer(lambda images: [image[:3] for image in images])
+    with pytest.raises(ValueError, match="return the shape it was given"):
+        ss.JInvariantWrapper(cut).fit([noisy, noisy[:9]]).transform([noisy, noisy[:9]])
+    for refused, why in (
+        (LogisticRegression(), "got the classifier"),
+        (NoTags(), "derived from sklearn.base.BaseEstimator"),
+        (NoFit(), "expected an estimator with fit"),
+    ):
+        with pytest.raises(TypeError, match=why):
+            ss.JInvariantWrapper(refused).fit(noisy[None])
     with pytest.raises(ValueError, match=r"X\[None\]"):
         ss.JInvariantWrapper(ss.MedianDenoiser()).fit(noisy)
     with pytest.raises(ValueError, match="needs partition=FeatureBlocks"):

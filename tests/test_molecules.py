@@ -139,6 +139,11 @@ def test_errors(X, kwargs, message):
         list(ss.MoleculeSplit(**kwargs).split(X))
 
 
+def test_masked_counts():
+    with pytest.raises(ValueError, match="without a mask"):
+        list(ss.MoleculeSplit().split(np.ma.array([[1, 2]], mask=[[True, False]])))
+
+
 def test_not_numbers():
     with pytest.raises(TypeError, match="counts, got an array of dtype"):
         list(ss.MoleculeSplit().split(np.array([["a"]])))

@@ -33,6 +33,7 @@ LAYERS = [
         "_base",
         "_function",
         "_estimators",
+        "_blocks",
     ],
     [
         "partitions",
@@ -178,3 +179,9 @@ def test_every_module_imports():
     for module in pkgutil.walk_packages([str(ROOT)], "selfsupervised."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+
+
+def test_no_placeholders():
+    """The README and the docs hold figures, not words that stand for them."""
+    for path in [ROOT.parent / "README.md", *(ROOT.parent / "docs").glob("*.md")]:
+        assert not {"RESULTS", "AFTERTABLE", "TODO", "TBD"} & set(path.read_text().split()), path

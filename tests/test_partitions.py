@@ -102,7 +102,10 @@ def test_feature_blocks_fold_of_a_row_is_its_own(rng):
     order = rng.permutation(30)
     for pair, shuffled in zip(ss.FeatureBlocks().split(X), ss.FeatureBlocks().split(X[order][:20])):
         assert_array_equal(pair.where[order][:20], shuffled.where)
-    # Nor does it depend on the judged values, or on the sign of a zero.
+    # Nor does it depend on the judged values, the precision, or on the sign of a zero.
+    single = ss.FeatureBlocks().split(X.astype(np.float32))
+    for pair, same in zip(ss.FeatureBlocks().split(X), single, strict=True):
+        assert_array_equal(pair.where, same.where)
     pair = next(ss.FeatureBlocks().split(X))
     changed = X + 1e6 * pair.where
     assert_array_equal(next(ss.FeatureBlocks().split(changed)).where, pair.where)
@@ -122,6 +125,11 @@ def test_repeats(rng, axis):
         np.testing.assert_allclose(seen, others, rtol=1e-12)
         assert_array_equal(judged, X[where])
         assert_array_equal(judged, np.take(X, number, axis=axis).ravel())
+
+
+def test_repeats_checks_first():
+    with pytest.raises(ValueError, match="axes 1 to 3"):
+        ss.Repeats(5).get_n_splits(np.ones((2, 3, 4, 4)))
 
 
 def test_repeats_missing():
@@ -161,6 +169,8 @@ def test_third_party_partition(noisy):
         (ss.PixelGrid(2.5), np.ones((1, 4, 4)), "positive integer.* got 2.5"),
         (ss.PixelGrid(True), np.ones((1, 4, 4)), "positive integer.* got True"),
         (ss.RandomPixels(1), np.ones((1, 4, 4)), "at least 2, since .* nothing to see; got 1"),
+        (ss.RandomPixels("a"), np.ones((1, 4, 4)), "integer of at least 2"),
+        (ss.PixelGrid(2, per_channel=True), np.ones((1, 4, 4)), "images without channels"),
         (ss.RandomPixels(2.0), np.ones((1, 4, 4)), "integer of at least 2"),
         (ss.RandomPixels(4), np.ones((1, 1, 1)), "nothing to see: use more subsets"),
         (ss.SinglePixels(), np.ones((1, 1, 1)), "nothing to see"),

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeRegressor
 
@@ -99,6 +100,76 @@ def test_a_cheat_with_a_false_tag_loses(big):
 
     X = big[1][None]
     assert ss.SelfSupervisedScorer()(FalseTag().fit(X), X) < -0.1
+
+
+class LastInput(ss.FunctionDenoiser):
+    """Returns what it was shown before; its tags say that it computes."""
+
+    def __init__(self, func=None, kw_args=None, *, channel_axis=None):
+        super().__init__(func, kw_args, channel_axis=channel_axis)
+
+    def transform(self, X):
+        before = getattr(self, "before", np.zeros_like(X))
+        self.before = X.copy()
+        return before
+
+
+class LastImage:
+    """The same as a stateful function."""
+
+    def __call__(self, image):
+        before = getattr(self, "before", np.zeros_like(image))
+        self.before = image.copy()
+        return before
+
+
+def test_memory_between_pairs_is_useless(rng):
+    """Each pair gets a copy of its own, which was shown nothing before."""
+    X = rng.normal(size=(1, 32, 32))
+    for cheat in (LastInput(), LastImage()):
+        assert ss.self_supervised_loss(cheat, X) == pytest.approx(np.mean(X**2))
+    fitted = PatchMemory().fit(X[:, ::-1])
+    assert ss.self_supervised_loss(fitted, X, refit=False) > 1
+
+
+def test_what_stays_fitted_is_refused(rng):
+    X = rng.normal(size=(1, 32, 32))
+
+    class Frozen(PatchMemory):
+        def __sklearn_clone__(self):
+            return self
+
+    frozen = Frozen().fit(X)
+    for cheat in (frozen, make_pipeline(frozen), make_pipeline(frozen, ss.GaussianDenoiser())):
+        with pytest.raises(ValueError, match="Frozen that stays fitted when cloned.*refit=False"):
+            ss.self_supervised_loss(cheat, X)
+
+
+def test_a_subclass_does_not_inherit_the_one_pass_form(noisy):
+    class Identity(ss.MedianDenoiser):
+        def transform(self, X):
+            return X
+
+    class Sharper(ss.GaussianDenoiser):
+        def _denoise(self, image):
+            return 2 * image - super()._denoise(image)
+
+    X = noisy[None]
+    for cls in (Identity, Sharper):
+        assert isinstance(ss.JInvariantWrapper(cls()).fit(X).partition_, ss.PixelGrid)
+    assert ss.self_supervised_loss(Identity(), X) == ss.self_supervised_loss(identity, X)
+
+
+def test_pipelines_by_the_scorer_not_by_their_own_score(noisy):
+    """What a pipeline's last step is handed was smoothed before; the scorer sees the whole."""
+    X = noisy[None]
+    pipeline = make_pipeline(ss.GaussianDenoiser(), ss.WaveletDenoiser())
+    grid = {"gaussiandenoiser__sigma": [0.5, 1.5, 30]}
+    scorer = ss.SelfSupervisedScorer(n_subsets=2)
+    search = GridSearchCV(pipeline, grid, scoring=scorer, cv=ss.InSample(), error_score="raise")
+    assert search.fit(X).best_params_ == {"gaussiandenoiser__sigma": 1.5}
+    fooled = GridSearchCV(pipeline, grid, cv=ss.InSample(), error_score="raise").fit(X)
+    assert fooled.best_params_ == {"gaussiandenoiser__sigma": 30}
 
 
 def test_refit_false_trusts_the_caller(big):
@@ -208,8 +279,8 @@ def test_one_pass_and_grid_are_judged_on_the_same_pixels(rng, noisy):
             np.testing.assert_array_equal(ours[0], theirs[0])
     # And predicted as in the one-pass output.
     full = ss.JInvariantWrapper(ss.MedianDenoiser()).fit_transform(noisy[None])
-    few = np.concatenate([predicted for _, predicted in ss.JInvariantWrapper(
-        ss.MedianDenoiser()).fit(noisy[None]).judge(noisy[None], 16)])  # fmt: skip
+    one_pass = ss.JInvariantWrapper(ss.MedianDenoiser()).fit(noisy[None])
+    few = np.concatenate([predicted for _, predicted in one_pass.judge(noisy[None], 16)])
     np.testing.assert_array_equal(np.sort(few), np.sort(full.ravel()))
 
 
@@ -242,6 +313,10 @@ def test_losses(rng):
         get_loss("huber")
     with pytest.raises(ValueError, match="finite predictions, got NaN"):
         mean_loss([(judged, np.full(1000, np.nan))])
+    with pytest.raises(ValueError, match="expected counts, got negative"):
+        poisson_loss(np.array([-1.0]), np.array([1.0]))
+    with pytest.raises(ValueError, match="Expected a finite loss, got nan"):
+        mean_loss(pair, lambda judged, predicted: np.nan)
     with pytest.raises(ValueError, match="at least one measured entry"):
         mean_loss([(np.array([np.nan]), np.array([1.0]))])
 
@@ -286,6 +361,11 @@ def test_estimated_psnr(big):
     for bad in (0, None, "1"):
         with pytest.raises(ValueError, match="data_range to be a positive number"):
             ss.estimated_psnr(wrapper, noisy[None], data_range=bad)
+    with pytest.raises(ValueError, match="takes no loss"):
+        ss.estimated_psnr(wrapper, noisy[None], data_range=1, loss="mae")
+    for bad in (-1, "robust"):
+        with pytest.raises(ValueError, match="noise_variance to be a finite number"):
+            ss.estimated_psnr(wrapper, noisy[None], data_range=1, noise_variance=bad)
 
 
 def test_in_sample():

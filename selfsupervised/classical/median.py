@@ -105,11 +105,10 @@ def _block_median(values, n_there):
     # After the partial sort, the smaller half lies in front.
     lower = upper if n % 2 else values[..., : n // 2].max(axis=-1)
     few = n_there < n
-    with np.errstate(invalid="ignore"):  # infinities, replaced below
-        out = 0.5 * (lower + upper)
+    out = 0.5 * lower + 0.5 * upper  # infinite where much is not there, replaced below
     if few.any():
         ordered, count = np.sort(values[few], axis=-1), n_there[few]
         row, last = np.arange(len(count)), np.maximum(count - 1, 0)
-        middle = 0.5 * (ordered[row, last // 2] + ordered[row, np.minimum(count // 2, last)])
+        middle = 0.5 * ordered[row, last // 2] + 0.5 * ordered[row, np.minimum(count // 2, last)]
         out[few] = np.where(count > 0, middle, np.nan)
     return out

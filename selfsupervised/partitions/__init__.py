@@ -8,8 +8,10 @@ judged on::
     for seen, judged, where in partition.split(X): ...
 
 Anything with ``split(X, *, channel_axis=None)``, yielding `Pair` objects, and
-``get_n_splits(X, *, channel_axis=None)`` is a partition. For a new partition of pixels it is
-enough to subclass `PixelPartition` and say which pixel belongs to which subset.
+``get_n_splits(X, *, channel_axis=None)`` is a partition, if it hides the same entries whenever
+it is given the same data: otherwise, what learned from some would be judged on them. For a new
+partition of pixels it is enough to subclass `PixelPartition` and say which pixel belongs to
+which subset.
 """
 
 from selfsupervised.partitions.features import FeatureBlocks

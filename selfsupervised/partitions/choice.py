@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone, is_regressor
 
-from selfsupervised._estimators import learns
+from selfsupervised._estimators import has_one_pass, learns
 from selfsupervised.fill import as_seed
 from selfsupervised.partitions.features import FeatureBlocks
 from selfsupervised.partitions.molecules import MoleculeSplit
@@ -29,10 +29,10 @@ def choose_partition(partition, estimator, data, *, channel_axis):
                 f"PixelGrid(4); got {partition!r}."
             )
         return _auto(estimator, data, channel_axis)
-    if not hasattr(partition, "split"):
+    if not (hasattr(partition, "split") and hasattr(partition, "get_n_splits")):
         raise TypeError(
-            f"JInvariantWrapper expected a partition with a method split, or 'auto'; got "
-            f"{partition!r}."
+            f"JInvariantWrapper expected a partition with methods split and get_n_splits, or "
+            f"'auto'; got {partition!r}."
         )
     if is_regressor(estimator) and not isinstance(partition, FeatureBlocks):
         raise ValueError(
@@ -55,7 +55,7 @@ def _auto(estimator, data, channel_axis):
             "partition='auto'; pass partition=MoleculeSplit() for counts, or wrap a regressor "
             "to predict blocks of columns."
         )
-    if hasattr(estimator, "transform_donut") and not learns(estimator):
+    if has_one_pass(estimator) and not learns(estimator):
         return SinglePixels()
     return default_grid(data, channel_axis=channel_axis)
 

@@ -17,8 +17,9 @@ class FeatureBlocks(BaseEstimator):
 
     A block of columns is predicted from the other columns by a regressor that learned on other
     rows: bi-cross-validation, so that a regressor that memorises its targets gains nothing. A
-    row belongs to a fold by what is visible of it, not by its place: in any subset or order of
-    the rows, training data or new, a row is predicted by a regressor that did not learn from it.
+    row belongs to a fold by what is visible of it, in single precision, not by its place: in
+    any subset or order of the rows, a row is predicted by a regressor that did not learn from
+    it. (A row that was rounded or shifted in between counts as another row.)
 
     Parameters
     ----------
@@ -89,6 +90,6 @@ class FeatureBlocks(BaseEstimator):
 def _content_hash(table, seed):
     """A number for each row that depends on the seed and on the row's values alone."""
     salt = str(seed).encode()[:16]
-    rows = np.ascontiguousarray(table, dtype=np.float64) + 0.0  # -0.0 is 0.0
+    rows = np.ascontiguousarray(table, dtype=np.float32) + np.float32(0)  # -0.0 is 0.0
     digests = (blake2b(row.tobytes(), digest_size=8, salt=salt).digest() for row in rows)
     return np.frombuffer(b"".join(digests), dtype=np.uint64)

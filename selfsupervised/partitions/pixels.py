@@ -63,10 +63,11 @@ class PixelPartition(BaseEstimator):
         images = check_images(X, channel_axis=channel_axis, caller=caller)
         stacks = [image[None] for image in images] if isinstance(images, list) else [images]
         shapes = [self._label_shape(stack.shape[1:], channel_axis) for stack in stacks]
+        n_subsets = self.n_subsets_for(shapes)
         labels = [self.labels(shape) for shape in shapes]
         if channel_axis is not None and not self.per_channel:
             labels = [label[..., None] for label in labels]
-        for subset in range(self.n_subsets_for(shapes)):
+        for subset in range(n_subsets):
             pairs = [
                 self._hide(stack, label == subset)
                 for stack, label in zip(stacks, labels, strict=True)
@@ -74,6 +75,11 @@ class PixelPartition(BaseEstimator):
             yield _listed(pairs) if isinstance(images, list) else pairs[0]
 
     def _label_shape(self, shape, channel_axis):
+        if self.per_channel and channel_axis is None:
+            raise ValueError(
+                f"{self} hides each channel at pixels of its own, but got images without "
+                f"channels: set channel_axis=-1 on the denoiser, or per_channel=False."
+            )
         shared = channel_axis is not None and not self.per_channel
         return tuple(shape[:-1] if shared else shape)
 
@@ -144,7 +150,7 @@ class PixelGrid(PixelPartition):
         if any(stride > size for stride, size in zip(strides, spatial, strict=True)):
             raise ValueError(
                 f"PixelGrid with stride={self.stride} is larger than the image of spatial shape "
-                f"{tuple(spatial)}; use a smaller stride, or partition='auto'."
+                f"{tuple(spatial)}; use a smaller stride."
             )
         return tuple(int(stride) for stride in strides)
 
@@ -192,6 +198,7 @@ class RandomPixels(PixelPartition):
 
     def labels(self, shape):
         """Subset of each pixel, drawn without replacement."""
+        check_count("RandomPixels", "n_subsets", self.n_subsets)
         rng = np.random.default_rng(as_seed(self.random_state))
         labels = np.arange(int(np.prod(shape))) % self.n_subsets
         return rng.permutation(labels).reshape(shape)

@@ -25,7 +25,7 @@ class Repeats(BaseEstimator):
 
     def get_n_splits(self, X, *, channel_axis=None):
         """Number of acquisitions."""
-        return np.shape(X)[self.axis]
+        return self._check(X).shape[self.axis]
 
     def split(self, X, *, channel_axis=None):
         """Leave one acquisition out after another.
@@ -42,7 +42,16 @@ class Repeats(BaseEstimator):
         Pair
             `seen` lacks the axis of the acquisitions.
         """
-        X = as_float(X, caller="Repeats.split")
+        X = self._check(X)
+        repeats = np.moveaxis(X, self.axis, 0)
+        for left_out in range(len(repeats)):
+            others = np.delete(repeats, left_out, axis=0)
+            where = np.zeros(X.shape, dtype=bool)
+            np.moveaxis(where, self.axis, 0)[left_out] = True
+            yield Pair(_nanmean(others), repeats[left_out].reshape(-1), where)
+
+    def _check(self, X):
+        X = as_float(X, caller="Repeats")
         if not 1 <= self.axis % max(X.ndim, 1) < X.ndim or not -X.ndim <= self.axis < X.ndim:
             raise ValueError(
                 f"Repeats expected axis to be one of the axes 1 to {X.ndim - 1} of X (the first "
@@ -54,12 +63,7 @@ class Repeats(BaseEstimator):
                 f"Repeats needs two or more acquisitions along axis {self.axis}, got {n_repeats} "
                 f"in shape {X.shape}, which leaves nothing to see."
             )
-        repeats = np.moveaxis(X, self.axis, 0)
-        for left_out in range(n_repeats):
-            others = np.delete(repeats, left_out, axis=0)
-            where = np.zeros(X.shape, dtype=bool)
-            np.moveaxis(where, self.axis, 0)[left_out] = True
-            yield Pair(_nanmean(others), repeats[left_out].reshape(-1), where)
+        return X
 
 
 def _nanmean(repeats):
