@@ -9,6 +9,7 @@ the filled image can depend on what was hidden: J-invariance holds by constructi
 from itertools import product
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from selfsupervised._validation import as_float, is_finite_number, is_ragged
@@ -108,6 +109,22 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy
     if channel_axis is not None:  # one neighbour for all channels: a colour that exists
         draws = np.broadcast_to(draws[..., :1], draws.shape)
     return _from_rim(out, missing, _window_steps(X.ndim, spatial), _one_of, draws)
+
+
+def fill_hidden(seen, fill, **kwargs):
+    """What a denoiser is shown in the place of `seen`, see `fill_missing`.
+
+    None leaves NaN. Sparse tables hide nothing by NaN; dense ones have no neighbours.
+    """
+    if fill is None or sparse.issparse(seen):
+        return seen
+    table = not is_ragged(seen) and seen.ndim == 2
+    if table and isinstance(fill, str) and np.isnan(seen).any():
+        raise ValueError(
+            f"JInvariantWrapper cannot fill a table by fill={fill!r}, which needs pixels; pass a "
+            f"number, or None for an estimator that takes NaN."
+        )
+    return fill_missing(seen, fill, **kwargs)
 
 
 def _face_steps(ndim, spatial):

@@ -8,7 +8,6 @@ signal plus the variance of the noise.
 """
 
 from copy import deepcopy
-from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -31,11 +30,11 @@ from selfsupervised._estimators import (
 from selfsupervised._validation import (
     as_float,
     check_images,
-    is_ragged,
+    is_finite_number,
     is_table,
     restore,
 )
-from selfsupervised.fill import as_seed, check_fill, fill_missing
+from selfsupervised.fill import as_seed, check_fill, fill_hidden
 from selfsupervised.losses import mean_loss
 from selfsupervised.mixing import check_mix, mixed
 from selfsupervised.partitions import (
@@ -194,7 +193,15 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         else:
             out = assemble(data, self._predictions(data))
         if self.mix is not None:
-            out = self._mixed(out, data)
+            if isinstance(self.partition_, MoleculeSplit):
+                raise ValueError("mix needs one noisy value beside each output; use mix=None here.")
+            out = mixed(
+                out,
+                data,
+                self.mix,
+                noise_variance=self.noise_variance,
+                channel_axis=self._channel_axis,
+            )
         return out if sparse.issparse(X) else restore(out, X)
 
     def score(self, X, y=None):
@@ -277,9 +284,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
 
     @property
     def _base(self):
-        return as_denoiser(
-            self.estimator, isinstance(self.partition, FeatureBlocks | MoleculeSplit)
-        )
+        of_tables = isinstance(self.partition, FeatureBlocks | MoleculeSplit)
+        return as_denoiser(self.estimator, of_tables)
 
     @property
     def _channel_axis(self):
@@ -312,12 +318,16 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
                 X,
                 reset=reset,
                 accept_sparse="csr",
-                ensure_all_finite="allow-nan",
+                ensure_all_finite="allow-nan" if self._copes_with_nan() else True,
                 dtype=[np.float64, np.float32],
             )
         if isinstance(self.partition, str):
             return check_images(X, channel_axis=self._channel_axis, caller=name)
         return as_float(X, caller=name)
+
+    def _copes_with_nan(self):
+        filled = is_finite_number(self.fill) or not is_regressor(self._base)
+        return filled or get_tags(self._base).input_tags.allow_nan
 
     def _fit_shared(self, X, fitted):
         """Use `fitted`, which learned from other measurements than `X`, for all pairs."""
@@ -345,15 +355,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return shared and single and has_one_pass(self.estimators_[0])
 
     def _filled(self, pair, number):
-        if self.fill is None or sparse.issparse(pair.seen):
-            return pair.seen
-        table = not is_ragged(pair.seen) and pair.seen.ndim == 2
-        if table and isinstance(self.fill, str) and np.isnan(pair.seen).any():
-            raise ValueError(
-                f"JInvariantWrapper cannot fill a table by fill={self.fill!r}, which needs pixels; "
-                f"pass a number, or None for an estimator that takes NaN."
-            )
-        return fill_missing(
+        return fill_hidden(
             pair.seen,
             self.fill,
             channel_axis=self._channel_axis,
@@ -400,18 +402,3 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
                 f"got {got}. Only denoisers can be wrapped."
             )
         return pair, pair.select(output)
-
-    def _mixed(self, out, data):
-        if sparse.issparse(data) or isinstance(self.partition_, MoleculeSplit):
-            raise ValueError("mix needs one noisy value beside each output; use mix=None here.")
-        one = partial(
-            mixed,
-            mix=self.mix,
-            noise_variance=self.noise_variance,
-            channel_axis=self._channel_axis,
-        )
-        if isinstance(data, list) or data.ndim > 2:
-            return [one(f, x) for f, x in zip(out, data, strict=True)]
-        if self.mix == "optimal" and self.noise_variance is None:
-            raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
-        return one(out, data)

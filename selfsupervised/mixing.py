@@ -29,8 +29,8 @@ def check_noise_variance(noise_variance, *, caller):
         )
 
 
-def mixed(f, x, mix, *, noise_variance=None, channel_axis=None):
-    """``mix * f + (1 - mix) * x``; what was not measured is left to f.
+def mixed(out, data, mix, *, noise_variance=None, channel_axis=None):
+    """``mix * f(x) + (1 - mix) * x``, for each image by itself, or for a whole table.
 
     f(x)_j and x_j are two uncorrelated estimates of the signal y_j, with variances U and V. The
     mean square of f(x)_j - x_j, the self-supervised loss, is U + V, and the mixture of least
@@ -38,22 +38,40 @@ def mixed(f, x, mix, *, noise_variance=None, channel_axis=None):
 
     Parameters
     ----------
-    f, x : ndarray
-        J-invariant output and noisy data, of equal shape; NaN in `x` means "not measured".
+    out, data : ndarray or list of ndarray
+        J-invariant output f(x) and noisy data x; NaN in the data means "not measured", and is
+        left to f.
     mix : float or "optimal"
-        Weight of `f`.
+        Weight of `out`.
     noise_variance : float, default=None
-        V, for "optimal"; by default estimated from `x`, which must be an image then.
+        V, for "optimal"; by default estimated from each image.
     channel_axis : {None, -1}, default=None
-        Whether the last axis of `x` holds channels.
+        Whether the last axis of images holds channels.
 
     Returns
     -------
-    ndarray
+    ndarray or list of ndarray
+
+    Raises
+    ------
+    ValueError
+        If V would have to be estimated from a table.
     """
+    if not isinstance(data, list) and data.ndim == 2:
+        if mix == "optimal" and noise_variance is None:
+            raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
+        return _mixed(out, data, mix, noise_variance)
+    images = []
+    for f, x in zip(out, data, strict=True):
+        variance = noise_variance
+        if mix == "optimal" and variance is None:
+            variance = noise_level(x, channel_axis=channel_axis) ** 2
+        images.append(_mixed(f, x, mix, variance))
+    return images
+
+
+def _mixed(f, x, mix, noise_variance):
     if mix == "optimal":
-        if noise_variance is None:
-            noise_variance = noise_level(x, channel_axis=channel_axis) ** 2
         loss = np.nanmean(np.square(f - x))
         mix = min(1.0, noise_variance / loss) if loss > 0 else 1.0
     return np.where(np.isnan(x), f, mix * f + (1 - mix) * x)

@@ -393,7 +393,7 @@ def test_errors(noisy, wrapper, error, message):
         (
             ss.JInvariantWrapper(ss.MedianDenoiser()),
             "estimator__sigma",
-            "Invalid parameter 'sigma'",
+            "parameter 'sigma'",
         ),
         (ss.JInvariantWrapper(ss.MedianDenoiser()), "radius", "Invalid parameter 'radius'"),
     ],
@@ -404,7 +404,7 @@ def test_parameters_that_do_not_exist(wrapper, grid, message):
 
 
 def test_tables_with_gaps_and_masks(rng):
-    """A number fills them for regressors, a mask is a gap, and NaN otherwise is theirs to refuse."""
+    """A number fills them for regressors, a mask is a gap, and NaN is refused otherwise."""
     X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 8))
     gaps = np.where(rng.random(X.shape) < 0.05, np.nan, X)
     filled = ss.JInvariantWrapper(ss.PCARegression(3), fill=0.0)

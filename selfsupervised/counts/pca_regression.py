@@ -97,7 +97,13 @@ class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         validate_parameters(self)
         X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+            self,
+            X,
+            y,
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+            ensure_min_samples=2,
         )
         if self.n_components > min(X.shape):
             raise ValueError(
