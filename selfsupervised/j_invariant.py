@@ -195,13 +195,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if self.mix is not None:
             if isinstance(self.partition_, MoleculeSplit):
                 raise ValueError("mix needs one noisy value beside each output; use mix=None here.")
-            out = mixed(
-                out,
-                data,
-                self.mix,
-                noise_variance=self.noise_variance,
-                channel_axis=self._channel_axis,
-            )
+            noise = {"noise_variance": self.noise_variance, "channel_axis": self._channel_axis}
+            out = mixed(out, data, self.mix, **noise)
         return out if sparse.issparse(X) else restore(out, X)
 
     def score(self, X, y=None):
@@ -245,17 +240,17 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimators_")
         data = self._check(X)
-        if self._one_pass:
-            output = self.estimators_[0].transform_donut(data)
-            if n_subsets is None:
-                yield from ((x.ravel(), f.ravel()) for x, f in zip(data, output, strict=True))
-                return
-            grid = default_grid(data, channel_axis=self._channel_axis)
-            for _, pair in self._pairs(grid, data, n_subsets):
-                yield pair.judged, pair.select(output)
+        if not self._one_pass:
+            yield from ((pair.judged, f) for pair, f in self._predictions(data, n_subsets))
             return
-        for pair, predicted in self._predictions(data, n_subsets):
-            yield pair.judged, predicted
+        output = self.estimators_[0].transform_donut(data)
+        if n_subsets is None:
+            yield from ((x.ravel(), f.ravel()) for x, f in zip(data, output, strict=True))
+            return
+        grid = default_grid(data, channel_axis=self._channel_axis)
+        yield from (
+            (pair.judged, pair.select(output)) for _, pair in self._pairs(grid, data, n_subsets)
+        )
 
     def set_params(self, **params):
         """Set parameters, also of the parts (``estimator__radius``, ``partition__stride``).
@@ -292,8 +287,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return channel_axis_of(self._base)
 
     def _start(self, X):
-        problem = why_no_denoiser(self.estimator)
-        if problem:
+        if problem := why_no_denoiser(self.estimator):
             raise TypeError(problem)
         check_fill(self.fill, caller="JInvariantWrapper", allow_none=True)
         check_mix(self.mix, self.noise_variance)
@@ -307,10 +301,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
 
     def _check(self, X, reset=False):
         """`X` as dense float images, or as a float table (CSR if sparse)."""
-        name = "JInvariantWrapper"
-        if isinstance(self.partition, PixelPartition):
-            return check_images(X, channel_axis=self._channel_axis, caller=name)
-        if is_table(X) and get_tags(self._base).input_tags.two_d_array:
+        name, of_pixels = "JInvariantWrapper", isinstance(self.partition, PixelPartition)
+        if not of_pixels and is_table(X) and get_tags(self._base).input_tags.two_d_array:
             if np.ma.isMaskedArray(X):
                 X = as_float(X, caller=name)
             return validate_data(
@@ -321,7 +313,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
                 ensure_all_finite="allow-nan" if self._copes_with_nan() else True,
                 dtype=[np.float64, np.float32],
             )
-        if isinstance(self.partition, str):
+        if of_pixels or isinstance(self.partition, str):
             return check_images(X, channel_axis=self._channel_axis, caller=name)
         return as_float(X, caller=name)
 
@@ -333,8 +325,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """Use `fitted`, which learned from other measurements than `X`, for all pairs."""
         if is_regressor(fitted):
             raise ValueError(
-                f"A regressor predicts one block of columns from the others and must be fitted for "
-                f"each; got a fitted {type(fitted).__name__}. Use refit=True."
+                f"A regressor of blocks must be fitted for each; got a fitted "
+                f"{type(fitted).__name__}. Use refit=True."
             )
         self._start(X)
         self.estimators_ = [fitted]
