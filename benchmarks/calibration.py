@@ -244,12 +244,8 @@ def after_choosing(report, clean, noisy):
 def speed(report, noisy, repeats):
     """Seconds of `calibrate_denoiser` and of our search on the same grid, in turn."""
     rows, figures = [], {"same_choice": {}, "time_ratio": {}, "time_ratio_processes": {}}
-    first_start = time.perf_counter()
     joblib.Parallel(n_jobs=2)(joblib.delayed(ss.MedianDenoiser)() for _ in range(2))
-    report.line(
-        f"\nStarting two worker processes took {time.perf_counter() - first_start:.1f} s, once; "
-        f"the times below are without it."
-    )
+    report.line("\nThe times below are without starting the worker processes, once.")
     for name, family in families(noisy).items():
         times = {"theirs": [], "threads": [], "processes": []}
         for _ in range(repeats if name == "nl-means" else 3 * repeats):
