@@ -98,7 +98,7 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy
     if missing.all(axis=per_image).any():
         raise ValueError("fill_missing got an image with nothing to see (every value is NaN).")
     spatial = range(1, X.ndim - (channel_axis is not None))
-    out = np.array(X, order="C", copy=True if copy else None)
+    out = np.array(X, order="C") if copy else np.ascontiguousarray(X)
     if fill == "neighbors":
         return _from_rim(out, missing, _face_steps(X.ndim, spatial), _mean)
     draws = np.random.default_rng(seed).random(X.shape[1:])
