@@ -49,17 +49,10 @@ def learns(estimator):
     return is_regressor(estimator) or get_tags(estimator).requires_fit
 
 
-def unfitted(estimator):
-    """A clone of an estimator that learns, which must have forgotten what it learned.
-
-    Raises
-    ------
-    ValueError
-        If a part of it is still fitted, as parts that are frozen are.
-    """
+def check_forgets(estimator):
+    """Raise if some part of `estimator` stays fitted when cloned, as frozen parts do."""
     fresh = clone(estimator)
-    parts = [fresh, *fresh.get_params(deep=True).values()]
-    for part in parts:
+    for part in [fresh, *fresh.get_params(deep=True).values()]:
         # Of a pipeline, the steps are looked at one by one.
         is_estimator = hasattr(part, "__sklearn_tags__") and not hasattr(part, "steps")
         if is_estimator and not isinstance(part, type) and _remembers(part):
@@ -68,7 +61,6 @@ def unfitted(estimator):
                 f"stays fitted when cloned; if it learned from other measurements, pass it bare to "
                 f"the scorer with refit=False."
             )
-    return fresh
 
 
 def _remembers(estimator):

@@ -98,9 +98,8 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy
     if missing.all(axis=per_image).any():
         raise ValueError("fill_missing got an image with nothing to see (every value is NaN).")
     spatial = range(1, X.ndim - (channel_axis is not None))
-    out = np.array(X, order="C") if copy else np.ascontiguousarray(X)
     if fill == "neighbors":
-        return _from_rim(out, missing, _face_steps(X.ndim, spatial), _mean)
+        return _from_rim(_owned(X, copy), missing, _face_steps(X.ndim, spatial), _mean)
     draws = np.random.default_rng(seed).random(X.shape[1:])
     if fill == "uniform":
         low = np.nanmin(X, axis=per_image, keepdims=True)
@@ -108,7 +107,12 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy
         return np.where(missing, low + draws.astype(X.dtype) * (high - low), X)
     if channel_axis is not None:  # one neighbour for all channels: a colour that exists
         draws = np.broadcast_to(draws[..., :1], draws.shape)
-    return _from_rim(out, missing, _window_steps(X.ndim, spatial), _one_of, draws)
+    return _from_rim(_owned(X, copy), missing, _window_steps(X.ndim, spatial), _one_of, draws)
+
+
+def _owned(X, copy):
+    """A C-contiguous array that may be filled in place."""
+    return np.array(X, order="C") if copy else np.ascontiguousarray(X)
 
 
 def fill_hidden(seen, fill, **kwargs):

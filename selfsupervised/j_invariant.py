@@ -20,11 +20,11 @@ from selfsupervised._blocks import fit_block, predict_block
 from selfsupervised._estimators import (
     as_denoiser,
     channel_axis_of,
+    check_forgets,
     check_nested,
     has_one_pass,
     learns,
     shapes_of,
-    unfitted,
     why_no_denoiser,
 )
 from selfsupervised._validation import (
@@ -163,7 +163,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if not learns(self._base):
             self.estimators_ = [clone(self._base)]
             return self
-        unfitted(self._base)
+        check_forgets(self._base)
         pairs = self.partition_.split(self._check(X), channel_axis=self._channel_axis)
         self.estimators_ = [self._fit_pair(pair) for pair in pairs]
         return self
