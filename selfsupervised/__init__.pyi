@@ -9,6 +9,7 @@ from .classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
+from .correlation import CorrelatedNoiseWarning, noise_correlation
 from .counts import PCARegression
 from .fill import fill_missing
 from .j_invariant import JInvariantWrapper
@@ -27,6 +28,7 @@ from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 
 __all__ = [
     "BilateralDenoiser",
+    "CorrelatedNoiseWarning",
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
@@ -49,5 +51,6 @@ __all__ = [
     "denoise",
     "estimated_psnr",
     "fill_missing",
+    "noise_correlation",
     "self_supervised_loss",
 ]

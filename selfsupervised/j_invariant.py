@@ -34,6 +34,7 @@ from selfsupervised._validation import (
     is_table,
     restore,
 )
+from selfsupervised.correlation import warn_if_correlated
 from selfsupervised.fill import as_seed, check_fill, fill_hidden
 from selfsupervised.losses import mean_loss
 from selfsupervised.mixing import check_mix, mixed
@@ -240,6 +241,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimators_")
         data = self._check(X)
+        warn_if_correlated(data, self.partition_, channel_axis=self._channel_axis)
         if not self._one_pass:
             yield from ((pair.judged, f) for pair, f in self._predictions(data, n_subsets))
             return
@@ -343,7 +345,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     def _one_pass(self):
         """Whether the denoiser's own one-pass form computes this partition."""
         shared = len(self.estimators_) == 1  # learned from nothing that it is shown here
-        single = isinstance(self.partition_, SinglePixels)
+        single = isinstance(self.partition_, SinglePixels) and self.partition_.footprint is None
         return shared and single and has_one_pass(self.estimators_[0])
 
     def _filled(self, pair, number):

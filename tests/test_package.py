@@ -37,6 +37,7 @@ LAYERS = [
     ],
     [
         "partitions",
+        "correlation",
         "losses",
         "j_invariant",
         "scoring",

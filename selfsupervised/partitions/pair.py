@@ -20,8 +20,8 @@ class Pair:
     Parameters
     ----------
     seen : ndarray, sparse matrix or list of ndarray
-        The measurement with every judged entry hidden. A hidden entry is NaN (or, for
-        molecules and repeats, is not there at all).
+        The measurement with every judged entry hidden, and others if they share its noise. A
+        hidden entry is NaN (or, for molecules and repeats, is not there at all).
     judged : ndarray or sparse matrix
         The hidden measurements, in the order of ``X[where]``. NaN where nothing was measured:
         such an entry is never judged.

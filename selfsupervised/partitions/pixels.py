@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Partitions of the pixels of images (Noise2Self, Sections 3 and 5)."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from selfsupervised._validation import check_images, is_ragged
 from selfsupervised.fill import as_seed
+from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.partitions.pair import Pair, check_count
 
 
@@ -17,10 +20,12 @@ class PixelPartition(BaseEstimator):
     ``labels(shape)``, an integer array of the image's spatial `shape` that gives every pixel
     the number of its subset. `shape` ends in the number of channels where each channel has a
     mask of its own (``per_channel=True``). Labels may depend on the shape alone, so that an
-    image is split alike in any stack.
+    image is split alike in any stack. Where `footprint` is not None, the neighbours that it
+    covers are hidden together with each pixel.
     """
 
     per_channel = False
+    footprint: Any = None
 
     def labels(self, shape):
         """Number of the subset of each pixel of an image; to be implemented."""
@@ -52,7 +57,8 @@ class PixelPartition(BaseEstimator):
         Yields
         ------
         Pair
-            `seen` holds NaN at the hidden pixels, `where` is True there.
+            `where` is True at the subset's pixels, which are judged. `seen` holds NaN there
+            and at their neighbours in the footprint.
 
         Raises
         ------
@@ -69,10 +75,31 @@ class PixelPartition(BaseEstimator):
             labels = [label[..., None] for label in labels]
         for subset in range(n_subsets):
             pairs = [
-                self._hide(stack, label == subset)
+                self._hide(stack, label == subset, channel_axis)
                 for stack, label in zip(stacks, labels, strict=True)
             ]
             yield _listed(pairs) if isinstance(images, list) else pairs[0]
+
+    def hides_along(self, axis, shape):
+        """Whether each pixel's direct neighbours along a spatial axis are hidden with it.
+
+        Parameters
+        ----------
+        axis : int
+            Number of the spatial axis.
+        shape : tuple of int
+            As for `labels`.
+
+        Returns
+        -------
+        bool
+        """
+        n_spatial = len(shape) - bool(self.per_channel)
+        if self.footprint is not None:
+            footprint = as_footprint(self.footprint, n_spatial, owner=type(self).__name__)
+            line = np.moveaxis(footprint, axis, -1)[tuple(n // 2 for n in footprint.shape)[:-1]]
+            return bool(len(line) > 1 and line[len(line) // 2 - 1 : len(line) // 2 + 2].all())
+        return not np.diff(self.labels(shape), axis=axis).any()
 
     def _label_shape(self, shape, channel_axis):
         if self.per_channel and channel_axis is None:
@@ -83,13 +110,19 @@ class PixelPartition(BaseEstimator):
         shared = channel_axis is not None and not self.per_channel
         return tuple(shape[:-1] if shared else shape)
 
-    def _hide(self, stack, hidden):
-        where = np.broadcast_to(hidden, stack.shape)
-        seen = np.where(where, stack.dtype.type(np.nan), stack)
+    def _hide(self, stack, judged, channel_axis):
+        where = np.broadcast_to(judged, stack.shape)
+        hidden = judged
+        if self.footprint is not None:
+            n_spatial = stack.ndim - 1 - (channel_axis is not None)
+            footprint = as_footprint(self.footprint, n_spatial, owner=type(self).__name__)
+            hidden = dilate(judged, footprint)
+        seen = np.where(hidden, stack.dtype.type(np.nan), stack)
         if np.isnan(seen).all(axis=tuple(range(1, seen.ndim))).any():
+            smaller = "" if self.footprint is None else "a smaller footprint, "
             raise ValueError(
                 f"{self} hides every measured pixel of an image at once, which leaves nothing to "
-                f"see: use more subsets, or a larger image."
+                f"see: use more subsets, {smaller}or a larger image."
             )
         return Pair(seen, stack[where], where)
 
@@ -113,6 +146,11 @@ class PixelGrid(PixelPartition):
     per_channel : bool, default=False
         Whether each channel is hidden at pixels of its own. By default a pixel is hidden in
         all channels at once, which is right when their noise is not independent.
+    footprint : {"horizontal", "vertical", "disk"} or array-like of bool, default=None
+        Which neighbours are hidden together with each pixel, for noise that they share: two
+        on either side along the last axis, two along the last but one, or all within two
+        pixels. An array of odd sizes, one axis for each spatial axis, is centred on the pixel.
+        Only the pixel itself is judged.
 
     Examples
     --------
@@ -123,9 +161,10 @@ class PixelGrid(PixelPartition):
            [2, 3, 2, 3]])
     """
 
-    def __init__(self, stride=4, *, per_channel=False):
+    def __init__(self, stride=4, *, per_channel=False, footprint=None):
         self.stride = stride
         self.per_channel = per_channel
+        self.footprint = footprint
 
     def _strides(self, shape):
         n_spatial = len(shape) - bool(self.per_channel)
@@ -181,14 +220,17 @@ class RandomPixels(PixelPartition):
         Number of subsets; each hides 1/n of the pixels.
     per_channel : bool, default=False
         Whether each channel is hidden at pixels of its own.
+    footprint : {"horizontal", "vertical", "disk"} or array-like of bool, default=None
+        Which neighbours are hidden together with each pixel, see `PixelGrid`.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the subsets. It is fixed by default, so that all candidates of a search are
         judged on the same pairs.
     """
 
-    def __init__(self, n_subsets=25, *, per_channel=False, random_state=0):
+    def __init__(self, n_subsets=25, *, per_channel=False, footprint=None, random_state=0):
         self.n_subsets = n_subsets
         self.per_channel = per_channel
+        self.footprint = footprint
         self.random_state = random_state
 
     def n_subsets_for(self, shapes):

@@ -1,0 +1,280 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether the noise of neighbouring pixels is independent, as the score assumes."""
+
+import warnings
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from selfsupervised._validation import (
+    as_float,
+    check_channel_axis,
+    check_images,
+    is_whole_number,
+)
+from selfsupervised.partitions import PixelPartition
+
+LAGS = (1, 2)
+
+# Blocks of 16 x 16 hold enough pixels to be ranked by their roughness, and impulse noise of a few
+# percent in each. The quietest fifth of them shows the noise of all but the busiest pictures.
+BLOCK_SIZE = {2: 16, 3: 8}
+MAX_BLOCKS = 1024
+MAX_IMAGES = 4
+QUIET = 0.2
+MIN_BLOCKS = 8
+
+# Correlated from here on; in a picture of few pixels only if there is no doubt, since there may be
+# no block without structure (docs/correlated_noise.md).
+THRESHOLD = 0.18
+DOUBT = 700.0
+
+
+class CorrelatedNoiseWarning(UserWarning):
+    """The noise of neighbouring pixels looks correlated, and the score may be misled."""
+
+
+@dataclass(frozen=True)
+class CorrelationVerdict:
+    """What one noisy picture says about the correlation of its noise.
+
+    Parameters
+    ----------
+    lags : ndarray of shape (n_spatial, 2)
+        Correlation between pixels one and two apart along each spatial axis.
+    correlated : tuple of bool, one for each spatial axis
+        Where the correlation of direct neighbours is beyond doubt.
+    """
+
+    lags: Any
+    correlated: tuple
+
+    @property
+    def footprint(self):
+        """The `footprint` for a partition of pixels; None for white noise."""
+        *rest, vertical, horizontal = self.correlated
+        if any(rest) or (vertical and horizontal):
+            return "disk"
+        if horizontal:
+            return "horizontal"
+        return "vertical" if vertical else None
+
+
+def noise_correlation(residual, *, max_lag=2, channel_axis=None):
+    """Autocorrelation of noise: how much neighbouring pixels share.
+
+    Parameters
+    ----------
+    residual : array-like of 2 or 3 spatial axes, and a channel axis if `channel_axis` is given
+        Noise alone: noisy minus clean, minus denoised, or a picture of nothing. NaN means "not
+        measured" and is left out. Its mean is subtracted, of each channel its own.
+    max_lag : int, default=2
+        Largest distance along each axis, in pixels.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis holds channels, over which the correlations are averaged.
+
+    Returns
+    -------
+    ndarray of shape (2 * max_lag + 1, ...), one axis for each spatial axis
+        Correlation at each lag, symmetric, with 1 at the centre. About zero elsewhere for
+        noise that is independent between pixels; NaN where no two measured pixels are so far
+        apart.
+
+    Raises
+    ------
+    ValueError
+        If the residual is constant, not an image, or not larger than `max_lag`.
+
+    Notes
+    -----
+    A residual also holds what the denoiser removed of the picture, or failed to remove of the
+    noise; the former looks like correlated noise. Outliers are part of the noise and count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import noise_correlation
+    >>> noise = np.random.default_rng(0).normal(size=(200, 200))
+    >>> noise[:, 1:] += noise[:, :-1]
+    >>> noise_correlation(noise, max_lag=1).round(1) + 0.0
+    array([[0. , 0. , 0. ],
+           [0.5, 1. , 0.5],
+           [0. , 0. , 0. ]])
+    """
+    if not is_whole_number(max_lag) or max_lag < 1:
+        raise ValueError(
+            f"noise_correlation expected max_lag to be a positive integer; got {max_lag!r}."
+        )
+    check_channel_axis(channel_axis, caller="noise_correlation")
+    residual = as_float(residual, caller="noise_correlation").astype(np.float64)
+    channels = residual[..., None] if channel_axis is None else residual
+    if channels.ndim not in (3, 4):
+        raise ValueError(
+            f"noise_correlation expected one image of 2 or 3 spatial axes, got shape "
+            f"{residual.shape} with channel_axis={channel_axis}."
+        )
+    if min(channels.shape[:-1]) <= max_lag:
+        raise ValueError(
+            f"noise_correlation with max_lag={max_lag} needs more than {max_lag} pixels along each "
+            f"axis; got shape {residual.shape}."
+        )
+    return np.mean([_autocorrelation(c, max_lag) for c in np.moveaxis(channels, -1, 0)], axis=0)
+
+
+def _autocorrelation(channel, max_lag):
+    measured = ~np.isnan(channel)
+    values = np.where(measured, channel, 0)
+    values = np.where(measured, values - values.sum() / max(measured.sum(), 1), 0)
+    variance = _mean_product(values, values, measured)
+    if not variance > 0:
+        raise ValueError(
+            "noise_correlation got a channel that is constant or not measured: there is no noise."
+        )
+    out = np.empty((2 * max_lag + 1,) * channel.ndim)
+    for lag in product(range(-max_lag, max_lag + 1), repeat=channel.ndim):
+        here = tuple(slice(max(0, -d), -d if d > 0 else None) for d in lag)
+        there = tuple(slice(max(0, d), d if d < 0 else None) for d in lag)
+        both = measured[here] & measured[there]
+        place = tuple(d + max_lag for d in lag)
+        out[place] = _mean_product(values[here], values[there], both) / variance
+    return out
+
+
+def _mean_product(left, right, both):
+    """Mean product of entries of which both are measured; the others are zero."""
+    count = both.sum()
+    return (left * right).sum() / count if count else np.nan
+
+
+def correlated_noise(X, *, channel_axis=None):
+    """Measure the correlation of the noise in noisy images, nothing else being known.
+
+    Along each axis, smooth structure is removed by second differences along the *other* axes,
+    which leave the correlation along this one as it was. Of small blocks, only the quietest
+    count; what structure is left in them is too little to pass for noise.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+        Noisy images. Of many images a few are looked at, of large ones a sample of blocks.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis holds channels; correlations are averaged over them.
+
+    Returns
+    -------
+    CorrelationVerdict
+        Biased towards zero, more so where the correlation is not the same along all lines.
+    """
+    images = check_images(X, channel_axis=channel_axis, caller="correlated_noise")
+    few = [images[i] for i in range(0, len(images), -(-len(images) // MAX_IMAGES))]
+    channels = [
+        channel
+        for image in few
+        for channel in ([image] if channel_axis is None else np.moveaxis(image, -1, 0))
+    ]
+    lags, correlated = [], []
+    blocks = [_blocks(channel) for channel in channels]
+    for axis in range(1, blocks[0].ndim):
+        measured = [_along(part, axis) for part in blocks]
+        lags.append(np.mean([correlation for correlation, _ in measured], axis=0))
+        n_pixels = sum(count for _, count in measured)
+        correlated.append(bool(n_pixels and lags[-1][0] > THRESHOLD + DOUBT / n_pixels))
+    return CorrelationVerdict(np.array(lags), tuple(correlated))
+
+
+def _blocks(channel):
+    """Blocks side by side, or of a large channel some of them, (n_blocks, *block)."""
+    size = tuple(min(BLOCK_SIZE[channel.ndim], n) for n in channel.shape)
+    apart = int((channel.size / MAX_BLOCKS) ** (1 / channel.ndim))
+    steps = tuple(slice(None, None, max(apart, n)) for n in size)
+    return sliding_window_view(channel, size)[steps].reshape(-1, *size)
+
+
+def _along(blocks, axis):
+    """Correlation at `LAGS` along `axis` of the noise in the quiet blocks, and their pixels."""
+    rough = blocks
+    for other in range(1, blocks.ndim):
+        if other != axis and blocks.shape[other] > 2:
+            rough = np.diff(rough, 2, axis=other)
+    rough = np.moveaxis(rough, axis, -1).reshape(len(rough), -1, blocks.shape[axis])
+    n_measured = (~np.isnan(rough)).sum(axis=(1, 2))
+    # In saturated blocks there is no noise to see.
+    alive = 2 * ((rough != 0) & ~np.isnan(rough)).sum(axis=(1, 2)) > max(1, rough[0].size // 2)
+    rough, n_measured = rough[alive], n_measured[alive]
+    nothing = np.zeros(len(LAGS)), 0
+    if not len(rough) or rough.shape[-1] <= max(LAGS):
+        return nothing
+    power = np.nansum(rough**2, axis=(1, 2)) / n_measured
+    n_quiet = min(len(power), max(MIN_BLOCKS, int(QUIET * len(power))))
+    quiet = rough[np.argpartition(power, n_quiet - 1)[:n_quiet]]
+    variance = np.nanmean(quiet**2)
+    if variance <= 1e-6 * np.nanvar(blocks):  # drawn, not measured
+        return nothing
+    products = [np.nanmean(quiet[..., lag:] * quiet[..., :-lag]) for lag in LAGS]
+    return np.nan_to_num(np.array(products) / variance), int((~np.isnan(quiet)).sum())
+
+
+# Every candidate of a search is judged on the same data.
+_known: dict = {}
+
+
+def _recalled(X, channel_axis):
+    """`correlated_noise` of `X`, measured once."""
+    some = [image.reshape(-1)[:: max(1, image.size >> 10)] for image in X[:MAX_IMAGES]]
+    shapes = repr([X.shape if hasattr(X, "shape") else [x.shape for x in X], channel_axis])
+    key = blake2b(b"".join(part.tobytes() for part in some) + shapes.encode()).digest()
+    if key not in _known:
+        if len(_known) >= 16:
+            _known.clear()
+        _known[key] = correlated_noise(X, channel_axis=channel_axis)
+    return _known[key]
+
+
+def warn_if_correlated(X, partition=None, *, channel_axis=None):
+    """Warn if noise looks correlated between pixels that `partition` does not hide together.
+
+    The same data are measured once, and Python's default filter shows the same warning once.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+        Noisy images as floats, see `check_images`; a single image as ``image[None]``.
+    partition : PixelPartition, default=None
+        What the images are judged by. Partitions of anything but pixels are never warned of,
+        None stands for one that hides no neighbours.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis holds channels.
+
+    Warns
+    -----
+    CorrelatedNoiseWarning
+        With what was measured and what to pass.
+    """
+    if not (partition is None or isinstance(partition, PixelPartition)):
+        return
+    verdict = _recalled(X, channel_axis)
+    shape = X[0].shape
+    spatial = shape if channel_axis is None else shape[:-1]
+    axes = [axis for axis, found in enumerate(verdict.correlated) if found]
+    if partition is not None and partition.per_channel:
+        spatial = shape
+    if partition is not None:
+        axes = [axis for axis in axes if not partition.hides_along(axis, spatial)]
+    if not axes:
+        return
+    names = ("depth", "columns", "rows")[-len(verdict.correlated) :]
+    found = ", ".join(f"{verdict.lags[axis, 0]:.2f} along {names[axis]}" for axis in axes[::-1])
+    # From this very line, whoever asks: so that a search shows it once.
+    warnings.warn(
+        f"The noise of neighbouring pixels looks correlated ({found}). The self-supervised score "
+        f"assumes that it is independent and will prefer too weak a denoiser: pass "
+        f"partition=PixelGrid(footprint={verdict.footprint!r}), which hides neighbours too. (A "
+        f"picture without noise looks the same.)",
+        CorrelatedNoiseWarning,
+        stacklevel=1,
+    )
