@@ -19,24 +19,30 @@ from selfsupervised._validation import (
 )
 from selfsupervised.partitions import PixelPartition
 
-LAGS = (1, 2)
+# One and two pixels apart; and farther, where only stripes reach, on average.
+LAGS = ((1,), (2,), (4, 5, 6, 7, 8))
 
 # Blocks of 16 x 16 hold enough pixels to be ranked by their roughness, and impulse noise of a few
 # percent in each. The quietest fifth of them shows the noise of all but the busiest pictures.
 BLOCK_SIZE = {2: 16, 3: 8}
 MAX_BLOCKS = 1024
 MAX_IMAGES = 4
+MAX_KNOWN = 16
 QUIET = 0.2
 MIN_BLOCKS = 8
 
 # Correlated from here on; in a picture of few pixels only if there is no doubt, since there may be
 # no block without structure (docs/correlated_noise.md).
-THRESHOLD = 0.18
-DOUBT = 700.0
+THRESHOLD, DOUBT = 0.18, 700.0
+STRIPES, STRIPES_DOUBT = 0.11, 350.0
 
 
 class CorrelatedNoiseWarning(UserWarning):
-    """The noise of neighbouring pixels looks correlated, and the score may be misled."""
+    """The noise of neighbouring pixels looks correlated, and the score may be misled.
+
+    Given when images are first judged by pixels; not again for the same images while the process
+    remembers them.
+    """
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,11 @@ class CorrelationVerdict:
 
     Parameters
     ----------
-    lags : ndarray of shape (n_spatial, 2)
-        Correlation between pixels one and two apart along each spatial axis.
+    lags : ndarray of shape (n_spatial, 3)
+        Correlation along each spatial axis between pixels one and two apart, and on average
+        between those four to eight apart.
     correlated : tuple of bool, one for each spatial axis
-        Where the correlation of direct neighbours is beyond doubt.
+        Where the correlation, of neighbours or of whole lines, is beyond doubt.
     """
 
     lags: Any
@@ -171,10 +178,9 @@ def correlated_noise(X, *, channel_axis=None):
         Biased towards zero, more so where the correlation is not the same along all lines.
     """
     images = check_images(X, channel_axis=channel_axis, caller="correlated_noise")
-    few = [images[i] for i in range(0, len(images), -(-len(images) // MAX_IMAGES))]
     channels = [
         channel
-        for image in few
+        for image in _some_of(images)
         for channel in ([image] if channel_axis is None else np.moveaxis(image, -1, 0))
     ]
     lags, correlated = [], []
@@ -183,7 +189,11 @@ def correlated_noise(X, *, channel_axis=None):
         measured = [_along(part, axis) for part in blocks]
         lags.append(np.mean([correlation for correlation, _ in measured], axis=0))
         n_pixels = sum(count for _, count in measured)
-        correlated.append(bool(n_pixels and lags[-1][0] > THRESHOLD + DOUBT / n_pixels))
+        near, _, far = lags[-1]
+        correlated.append(
+            bool(near * n_pixels > THRESHOLD * n_pixels + DOUBT)
+            or bool(far * n_pixels > STRIPES * n_pixels + STRIPES_DOUBT)
+        )
     return CorrelationVerdict(np.array(lags), tuple(correlated))
 
 
@@ -202,43 +212,67 @@ def _along(blocks, axis):
         if other != axis and blocks.shape[other] > 2:
             rough = np.diff(rough, 2, axis=other)
     rough = np.moveaxis(rough, axis, -1).reshape(len(rough), -1, blocks.shape[axis])
-    n_measured = (~np.isnan(rough)).sum(axis=(1, 2))
-    # In saturated blocks there is no noise to see.
-    alive = 2 * ((rough != 0) & ~np.isnan(rough)).sum(axis=(1, 2)) > max(1, rough[0].size // 2)
-    rough, n_measured = rough[alive], n_measured[alive]
-    nothing = np.zeros(len(LAGS)), 0
-    if not len(rough) or rough.shape[-1] <= max(LAGS):
-        return nothing
-    power = np.nansum(rough**2, axis=(1, 2)) / n_measured
-    n_quiet = min(len(power), max(MIN_BLOCKS, int(QUIET * len(power))))
-    quiet = rough[np.argpartition(power, n_quiet - 1)[:n_quiet]]
-    variance = np.nanmean(quiet**2)
-    if variance <= 1e-6 * np.nanvar(blocks):  # drawn, not measured
-        return nothing
-    products = [np.nanmean(quiet[..., lag:] * quiet[..., :-lag]) for lag in LAGS]
-    return np.nan_to_num(np.array(products) / variance), int((~np.isnan(quiet)).sum())
+    quiet, measured = _quietest(rough)
+    variance = _mean_product(quiet, quiet, measured)
+    if not variance > 1e-6 * np.nanvar(blocks):  # drawn, not measured
+        return np.zeros(len(LAGS)), 0
+    correlation = [_mean_lagged(quiet, measured, lags) / variance for lags in LAGS]
+    return np.array(correlation), int(measured.sum())
 
 
-# Every candidate of a search is judged on the same data.
+def _quietest(rough):
+    """The blocks of least power, and where they were measured; zero where they were not."""
+    measured = ~np.isnan(rough)
+    rough = np.where(measured, rough, 0)
+    n_quiet = min(len(rough), max(MIN_BLOCKS, int(QUIET * len(rough))))
+    # In saturated blocks there is no noise to see; where most are, the rest tells nothing.
+    alive = np.count_nonzero(rough, axis=(1, 2)) * 4 > rough[0].size
+    rough, measured = rough[alive], measured[alive]
+    if len(rough) < n_quiet:
+        return rough[:0], measured[:0]
+    power = (rough**2).sum(axis=(1, 2)) / measured.sum(axis=(1, 2))
+    quiet = np.argpartition(power, n_quiet - 1)[:n_quiet]
+    return rough[quiet], measured[quiet]
+
+
+def _mean_lagged(values, measured, lags):
+    """Mean product of entries so far apart along the last axis, over all lags that fit in."""
+    means = [
+        _mean_product(
+            values[..., lag:], values[..., :-lag], measured[..., lag:] & measured[..., :-lag]
+        )
+        for lag in lags
+        if lag < values.shape[-1]
+    ]
+    return float(np.nan_to_num(np.mean(means))) if means else 0.0
+
+
+def _some_of(images):
+    return images[:: -(-len(images) // MAX_IMAGES)]
+
+
+# Every candidate of a search is judged on the same data: they are measured for the first only.
+# To each key the verdict, and the warnings that were given.
 _known: dict = {}
 
 
 def _recalled(X, channel_axis):
-    """`correlated_noise` of `X`, measured once."""
-    some = [image.reshape(-1)[:: max(1, image.size >> 10)] for image in X[:MAX_IMAGES]]
-    shapes = repr([X.shape if hasattr(X, "shape") else [x.shape for x in X], channel_axis])
+    """`correlated_noise` of `X`, of which a sample of the values tells whether it is known."""
+    some = [image.reshape(-1)[:: max(1, image.size >> 10)] for image in _some_of(X)]
+    shapes = repr(([image.shape for image in X], channel_axis))
     key = blake2b(b"".join(part.tobytes() for part in some) + shapes.encode()).digest()
-    if key not in _known:
-        if len(_known) >= 16:
+    found = _known.get(key)
+    if found is None:
+        if len(_known) >= MAX_KNOWN:
             _known.clear()
-        _known[key] = correlated_noise(X, channel_axis=channel_axis)
-    return _known[key]
+        found = _known[key] = correlated_noise(X, channel_axis=channel_axis), set()
+    return found
 
 
-def warn_if_correlated(X, partition=None, *, channel_axis=None):
+def warn_if_correlated(X, partition=None, *, channel_axis=None, once=False):
     """Warn if noise looks correlated between pixels that `partition` does not hide together.
 
-    The same data are measured once, and Python's default filter shows the same warning once.
+    The same data are measured once, however often they are asked for.
 
     Parameters
     ----------
@@ -249,6 +283,9 @@ def warn_if_correlated(X, partition=None, *, channel_axis=None):
         None stands for one that hides no neighbours.
     channel_axis : {None, -1}, default=None
         Whether the last axis holds channels.
+    once : bool, default=False
+        Whether to be silent if this was said of these data before. Python's own filter cannot
+        tell: scikit-learn's searches make it forget with every candidate.
 
     Warns
     -----
@@ -257,24 +294,21 @@ def warn_if_correlated(X, partition=None, *, channel_axis=None):
     """
     if not (partition is None or isinstance(partition, PixelPartition)):
         return
-    verdict = _recalled(X, channel_axis)
-    shape = X[0].shape
-    spatial = shape if channel_axis is None else shape[:-1]
+    verdict, said = _recalled(X, channel_axis)
     axes = [axis for axis, found in enumerate(verdict.correlated) if found]
-    if partition is not None and partition.per_channel:
-        spatial = shape
     if partition is not None:
-        axes = [axis for axis in axes if not partition.hides_along(axis, spatial)]
+        shape = X[0].shape
+        axes = [a for a in axes if not partition.hides_along(a, shape, channel_axis=channel_axis)]
     if not axes:
         return
     names = ("depth", "columns", "rows")[-len(verdict.correlated) :]
     found = ", ".join(f"{verdict.lags[axis, 0]:.2f} along {names[axis]}" for axis in axes[::-1])
-    # From this very line, whoever asks: so that a search shows it once.
-    warnings.warn(
+    message = (
         f"The noise of neighbouring pixels looks correlated ({found}). The self-supervised score "
         f"assumes that it is independent and will prefer too weak a denoiser: pass "
         f"partition=PixelGrid(footprint={verdict.footprint!r}), which hides neighbours too. (A "
-        f"picture without noise looks the same.)",
-        CorrelatedNoiseWarning,
-        stacklevel=1,
+        f"picture without noise looks the same.)"
     )
+    if not (once and message in said):
+        said.add(message)
+        warnings.warn(message, CorrelatedNoiseWarning, stacklevel=2)

@@ -241,7 +241,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimators_")
         data = self._check(X)
-        warn_if_correlated(data, self.partition_, channel_axis=self._channel_axis)
+        channel_axis = self._channel_axis
+        warn_if_correlated(data, self.partition_, channel_axis=channel_axis, once=True)
         if not self._one_pass:
             yield from ((pair.judged, f) for pair, f in self._predictions(data, n_subsets))
             return
@@ -249,7 +250,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         if n_subsets is None:
             yield from ((x.ravel(), f.ravel()) for x, f in zip(data, output, strict=True))
             return
-        grid = default_grid(data, channel_axis=self._channel_axis)
+        grid = default_grid(data, channel_axis=channel_axis)
         yield from (
             (pair.judged, pair.select(output)) for _, pair in self._pairs(grid, data, n_subsets)
         )

@@ -47,6 +47,7 @@ def test_colours_and_transparency(tmp_path, picture, channels):
     assert iio.imread(out).shape == ((40, 48) if channels == 2 else (40, 48, 3))
 
 
+@pytest.mark.filterwarnings("ignore::selfsupervised.CorrelatedNoiseWarning")  # equal planes
 def test_tiff_volumes_and_floats(tmp_path, picture):
     volume = np.stack([picture] * 6).astype(np.float32) / 255
     path = tmp_path / "noisy.tif"

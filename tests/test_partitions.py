@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.ndimage import binary_dilation
+from skimage.morphology import ball, disk
 from sklearn.base import clone
 
 import selfsupervised as ss
+from selfsupervised.partitions.footprint import as_footprint
 
 PIXEL_PARTITIONS = [
     ss.PixelGrid(2),
@@ -140,6 +143,94 @@ def test_repeats_missing():
     assert np.isnan(next(ss.Repeats().split(X)).seen).all()
 
 
+FOOTPRINTS = [
+    "horizontal",
+    "vertical",
+    "disk",
+    np.array([[0, 0, 0], [1, 1, 1], [0, 0, 1]]),
+]
+
+
+@pytest.mark.parametrize("footprint", FOOTPRINTS, ids=str)
+@pytest.mark.parametrize(
+    "partition", [ss.PixelGrid(6), ss.RandomPixels(20), ss.PixelGrid(6, per_channel=True)], ids=repr
+)
+def test_footprint_hides_neighbors_and_judges_pixels(rng, partition, footprint):
+    X = rng.normal(size=(2, 12, 13, 3))
+    plain = list(partition.split(X, channel_axis=-1))
+    partition = clone(partition).set_params(footprint=footprint)
+    pairs = list(partition.split(X, channel_axis=-1))
+    assert len(pairs) == partition.get_n_splits(X, channel_axis=-1)
+    window = as_footprint(footprint, 2, owner="")
+    for pair, without in zip(pairs, plain, strict=True):
+        assert_array_equal(pair.where, without.where)
+        assert_array_equal(pair.judged, X[pair.where])
+        hidden = np.stack(
+            [binary_dilation(pair.where[..., c], window[None]) for c in range(3)], axis=-1
+        )
+        assert_array_equal(np.isnan(pair.seen), hidden)
+        assert_array_equal(pair.seen[~hidden], X[~hidden])
+
+
+def test_footprints_by_name():
+    assert_array_equal(
+        np.argwhere(as_footprint("horizontal", 2, owner="")), [[0, i] for i in range(5)]
+    )
+    assert as_footprint("horizontal", 3, owner="").shape == (1, 1, 5)
+    assert as_footprint("vertical", 3, owner="").shape == (1, 5, 1)
+    assert_array_equal(as_footprint("disk", 2, owner=""), disk(2))
+    assert_array_equal(as_footprint("disk", 3, owner=""), ball(2))
+    assert as_footprint(np.zeros((3, 3), dtype=int), 2, owner="").sum() == 1  # the pixel itself
+    pair = next(ss.PixelGrid(4, footprint="disk").split(np.ones((1, 4, 8, 8))))
+    assert np.isnan(pair.seen).sum() > 8 * pair.where.sum()
+    pair = next(ss.PixelGrid(3, footprint="disk").split([np.ones((9, 9)), np.ones((9, 12))]))
+    assert [np.isnan(seen).any() for seen in pair.seen] == [True, True]
+
+
+@pytest.mark.parametrize("footprint", FOOTPRINTS, ids=str)
+@pytest.mark.parametrize("fill", ["neighbors", "uniform", "random_neighbor", None])
+@pytest.mark.parametrize("denoiser", [ss.GaussianDenoiser(1), ss.MedianDenoiser(2)], ids=repr)
+def test_output_never_saw_the_footprint(noisy, denoiser, fill, footprint):
+    X = noisy[None, :20, :20]
+    partition = ss.PixelGrid(6, footprint=footprint)
+    wrapper = ss.JInvariantWrapper(denoiser, partition=partition, fill=fill).fit(X)
+    before = wrapper.transform(X)[0, 10, 9]
+    at = np.zeros((20, 20), dtype=bool)
+    at[10, 9] = True
+    window = binary_dilation(at, as_footprint(footprint, 2, owner=""))
+    assert wrapper.transform(X + 1e6 * window)[0, 10, 9] == before
+    # The negative control: neighbours are seen where they are not in the footprint.
+    wrapper.set_params(partition=ss.PixelGrid(6)).fit(X)
+    changed = wrapper.transform(X + 1e6 * (window & ~at))[0, 10, 9]
+    assert changed != wrapper.transform(X)[0, 10, 9]
+
+
+def test_footprint_of_single_pixels_takes_no_one_pass_form(noisy):
+    class Crosses(ss.SinglePixels):
+        footprint = "disk"
+
+    X = noisy[None, :8, :8]
+    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(), partition=Crosses()).fit(X)
+    changed = X.copy()
+    changed[0, 4, 3:6] += 1e6
+    assert wrapper.transform(changed)[0, 4, 4] == wrapper.transform(X)[0, 4, 4]
+
+
+def test_what_is_hidden_along_an_axis():
+    shape = (12, 12, 3)
+
+    def along(partition):
+        return [partition.hides_along(axis, shape, channel_axis=-1) for axis in (0, 1)]
+
+    assert along(ss.PixelGrid()) == along(ss.RandomPixels()) == [False, False]
+    assert along(ss.PixelGrid(footprint="horizontal")) == [False, True]
+    assert along(ss.PixelGrid(footprint="vertical")) == [True, False]
+    assert along(ss.RandomPixels(footprint="disk")) == [True, True]
+    assert along(ss.PixelGrid(footprint=[[True, True, False]])) == [False, False]
+    assert along(ss.PixelGrid((4, 1))) == [False, True]  # whole rows at once
+    assert along(ss.PixelGrid((4, 1), per_channel=True)) == [False, True]
+
+
 def test_third_party_partition(noisy):
     """The protocol in a few lines: rows take turns."""
 
@@ -175,6 +266,16 @@ def test_third_party_partition(noisy):
         (ss.RandomPixels(4), np.ones((1, 1, 1)), "nothing to see: use more subsets"),
         (ss.SinglePixels(), np.ones((1, 1, 1)), "nothing to see"),
         (ss.PixelGrid(2), np.ones((4, 4)), r"X\[None\]"),
+        (ss.PixelGrid(2, footprint="disk"), np.ones((1, 8, 8)), "nothing to see.* a smaller foot"),
+        (ss.PixelGrid(footprint="square"), np.ones((1, 8, 8)), "one of .*'disk'.* got 'square'"),
+        (ss.PixelGrid(footprint=[[2.5]]), np.ones((1, 8, 8)), "array of bool; got"),
+        (ss.PixelGrid(footprint=[[2]]), np.ones((1, 8, 8)), "array of bool; got"),
+        (
+            ss.RandomPixels(footprint=[[1, 1]]),
+            np.ones((1, 8, 8)),
+            r"odd sizes.* got shape \(1, 2\)",
+        ),
+        (ss.RandomPixels(footprint=[1, 1, 1]), np.ones((1, 8, 8)), "2 axes of odd sizes"),
         (ss.FeatureBlocks(3), np.ones((5, 2)), "2 feature.*nothing to see"),
         (ss.FeatureBlocks(), np.ones((5, 2, 2)), "use PixelGrid"),
         (ss.FeatureBlocks(1), np.ones((5, 2)), "n_blocks to be an integer of at least 2"),

@@ -25,7 +25,9 @@ def as_footprint(footprint, n_spatial, *, owner):
             f"{expected} of {n_spatial} axes of odd sizes, for as many spatial axes; got shape "
             f"{array.shape}."
         )
-    return array.astype(bool)
+    array = array.astype(bool)
+    array[tuple(size // 2 for size in array.shape)] = True  # the pixel itself is always hidden
+    return array
 
 
 def _named(name, n_spatial):

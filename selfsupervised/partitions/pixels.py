@@ -80,26 +80,30 @@ class PixelPartition(BaseEstimator):
             ]
             yield _listed(pairs) if isinstance(images, list) else pairs[0]
 
-    def hides_along(self, axis, shape):
-        """Whether each pixel's direct neighbours along a spatial axis are hidden with it.
+    def hides_along(self, axis, shape, *, channel_axis=None):
+        """Whether each pixel's direct neighbours along one axis are hidden with it.
 
         Parameters
         ----------
         axis : int
             Number of the spatial axis.
         shape : tuple of int
-            As for `labels`.
+            Shape of an image.
+        channel_axis : {None, -1}, default=None
+            Whether the last axis of `shape` holds channels.
 
         Returns
         -------
         bool
         """
-        n_spatial = len(shape) - bool(self.per_channel)
-        if self.footprint is not None:
-            footprint = as_footprint(self.footprint, n_spatial, owner=type(self).__name__)
-            line = np.moveaxis(footprint, axis, -1)[tuple(n // 2 for n in footprint.shape)[:-1]]
-            return bool(len(line) > 1 and line[len(line) // 2 - 1 : len(line) // 2 + 2].all())
-        return not np.diff(self.labels(shape), axis=axis).any()
+        n_spatial = len(shape) - (channel_axis is not None)
+        if self.footprint is None:
+            return not np.diff(self.labels(self._label_shape(shape, channel_axis)), axis=axis).any()
+        footprint = as_footprint(self.footprint, n_spatial, owner=type(self).__name__)
+        lines = np.moveaxis(footprint, axis, -1)
+        line = lines[tuple(size // 2 for size in lines.shape[:-1])]
+        middle = len(line) // 2
+        return bool(middle and line[middle - 1 : middle + 2].all())
 
     def _label_shape(self, shape, channel_axis):
         if self.per_channel and channel_axis is None:
