@@ -22,6 +22,9 @@ from selfsupervised.partitions import PixelPartition
 # One and two pixels apart; and farther, where only stripes reach, on average.
 LAGS = ((1,), (2,), (4, 5, 6, 7, 8))
 
+# Second differences to measure, fourth ones to be sure that what is measured is no structure.
+ORDERS = (2, 4)
+
 # Blocks of 16 x 16 hold enough pixels to be ranked by their roughness, and impulse noise of a few
 # percent in each. The quietest fifth of them shows the noise of all but the busiest pictures.
 BLOCK_SIZE = {2: 16, 3: 8}
@@ -33,8 +36,8 @@ MIN_BLOCKS = 8
 
 # Correlated from here on; in a picture of few pixels only if there is no doubt, since there may be
 # no block without structure (docs/correlated_noise.md).
-THRESHOLD, DOUBT = 0.18, 700.0
-STRIPES, STRIPES_DOUBT = 0.11, 350.0
+THRESHOLD, DOUBT = 0.18, 600.0
+STRIPES, STRIPES_DOUBT = 0.11, 300.0
 
 
 class CorrelatedNoiseWarning(UserWarning):
@@ -161,9 +164,11 @@ def _mean_product(left, right, both):
 def correlated_noise(X, *, channel_axis=None):
     """Measure the correlation of the noise in noisy images, nothing else being known.
 
-    Along each axis, smooth structure is removed by second differences along the *other* axes,
-    which leave the correlation along this one as it was. Of small blocks, only the quietest
-    count; what structure is left in them is too little to pass for noise.
+    Along each axis, smooth structure is removed by differences along the *other* axes, which
+    leave the correlation along this one as it was. Of small blocks, only the quietest count;
+    what structure is left in them is mostly too little to pass for noise. Second differences
+    say how strong the correlation is; fourth ones, which leave less structure, must agree that
+    there is any.
 
     Parameters
     ----------
@@ -186,14 +191,9 @@ def correlated_noise(X, *, channel_axis=None):
     lags, correlated = [], []
     blocks = [_blocks(channel) for channel in channels]
     for axis in range(1, blocks[0].ndim):
-        measured = [_along(part, axis) for part in blocks]
-        lags.append(np.mean([correlation for correlation, _ in measured], axis=0))
-        n_pixels = sum(count for _, count in measured)
-        near, _, far = lags[-1]
-        correlated.append(
-            bool(near * n_pixels > THRESHOLD * n_pixels + DOUBT)
-            or bool(far * n_pixels > STRIPES * n_pixels + STRIPES_DOUBT)
-        )
+        (plain, n_pixels), (strict, _) = (_mean_along(blocks, axis, order) for order in ORDERS)
+        lags.append(plain)
+        correlated.append(_beyond_doubt(plain, n_pixels) and _beyond_doubt(strict, n_pixels))
     return CorrelationVerdict(np.array(lags), tuple(correlated))
 
 
@@ -205,12 +205,26 @@ def _blocks(channel):
     return sliding_window_view(channel, size)[steps].reshape(-1, *size)
 
 
-def _along(blocks, axis):
+def _mean_along(channels, axis, order):
+    """Mean over channels of the correlation at `LAGS` along `axis`, and the pixels behind it."""
+    correlations, counts = zip(*(_along(blocks, axis, order) for blocks in channels), strict=True)
+    return np.mean(correlations, axis=0), sum(counts)
+
+
+def _beyond_doubt(lags, n_pixels):
+    near, _, far = lags
+    return bool(
+        near * n_pixels > THRESHOLD * n_pixels + DOUBT
+        or far * n_pixels > STRIPES * n_pixels + STRIPES_DOUBT
+    )
+
+
+def _along(blocks, axis, order):
     """Correlation at `LAGS` along `axis` of the noise in the quiet blocks, and their pixels."""
     rough = blocks
     for other in range(1, blocks.ndim):
         if other != axis and blocks.shape[other] > 2:
-            rough = np.diff(rough, 2, axis=other)
+            rough = np.diff(rough, min(order, blocks.shape[other] - 1), axis=other)
     rough = np.moveaxis(rough, axis, -1).reshape(len(rough), -1, blocks.shape[axis])
     quiet, measured = _quietest(rough)
     variance = _mean_product(quiet, quiet, measured)
