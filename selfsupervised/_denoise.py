@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 
 from selfsupervised._estimators import channel_axis_of, why_no_denoiser
 from selfsupervised._function import FunctionDenoiser
-from selfsupervised._noise import noise_level
+from selfsupervised.noise import noise_level
 from selfsupervised._validation import as_float, check_images, is_ragged, is_whole_number
 from selfsupervised.classical import (
     BilateralDenoiser,

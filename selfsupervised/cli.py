@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from selfsupervised._denoise import FAMILIES, denoise
-from selfsupervised._noise import noise_level
+from selfsupervised.noise import noise_level
 from selfsupervised.io import read_image, write_image
 
 

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from selfsupervised._noise import noise_level
+from selfsupervised.noise import noise_level
 from selfsupervised._validation import is_finite_number
 
 

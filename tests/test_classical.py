@@ -8,7 +8,7 @@ from skimage import restoration
 
 import selfsupervised as ss
 from cases import IMAGE_DENOISERS
-from selfsupervised._noise import noise_level
+from selfsupervised.noise import noise_level
 from selfsupervised.classical.median import ball
 
 NAN = np.nan
