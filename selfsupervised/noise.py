@@ -116,6 +116,11 @@ def estimate_noise(image, model="gaussian", *, channel_axis=None):
         raise ValueError(f"estimate_noise expected model to be one of {MODELS}; got {model!r}.")
     check_channel_axis(channel_axis, caller="estimate_noise")
     image = as_float(image, caller="estimate_noise")
+    if image.ndim - (channel_axis is not None) not in (2, 3):
+        raise ValueError(
+            f"estimate_noise expected one image of two or three spatial axes with "
+            f"channel_axis={channel_axis}; got an array of shape {image.shape}."
+        )
     if model == "gaussian":
         return noise_level(image, channel_axis=channel_axis)
     return noise_line(image, channel_axis=channel_axis)
@@ -153,7 +158,8 @@ def noise_line(image, *, channel_axis=None):
     """
     points = [_points(*channel) for channel in _channels(image, channel_axis)]
     n_spatial = image.ndim - (channel_axis is not None)
-    return _line(*np.concatenate(points).T, WINDOW**n_spatial)
+    means, variances = np.concatenate(points).T
+    return _line(means, variances, WINDOW**n_spatial)
 
 
 def _channels(image, channel_axis):

@@ -8,6 +8,7 @@ one came would lose some of the signal where counts are low. The exact unbiased 
 from the mean of the transformed values to the mean of the values (Mäkitalo & Foi, 2013).
 """
 
+import math
 from functools import lru_cache
 from numbers import Real
 
@@ -231,7 +232,7 @@ def unstabilize(stable, model):
     gain, read, pedestal = _physical(model)
     if gain == 0:
         return stable * read
-    root, excess = _table((read / gain) ** 2)
+    root, excess = _table(min(read / gain, MANY) ** 2)
     offset = 2 * read / gain
     stable = np.maximum(stable, root[0] - offset)
     whole = stable + offset
@@ -248,7 +249,7 @@ def _physical(model):
     """
     gain, variance = model
     if variance >= 0:
-        return gain, np.sqrt(variance), 0.0
+        return gain, math.sqrt(variance), 0.0
     return gain, 0.0, -variance / gain
 
 
@@ -259,7 +260,7 @@ def _table(read):
     Parameters
     ----------
     read : float
-        Variance of the read-out, in squared counts.
+        Variance of the read-out, in squared counts; all from `MANY` on give the same table.
 
     Returns
     -------
