@@ -21,6 +21,7 @@ from selfsupervised.fill import fill_missing
 
 MODELS = ("gaussian", "poisson_gaussian")
 FLATTEST = 0.25  # this part of the places is looked at, and more where that makes no difference
+N_STRATA = 8  # of brightness
 LEAST = 64  # but at least as many at each brightness, if there are as many
 WINDOW = 7  # width in pixels of the window of local means and variances
 TOLERANCE = 5  # an outlier is as many standard deviations off the median of its neighbours
@@ -210,18 +211,22 @@ def _level(channel, counts):
     if not noisy.any():
         return 0.0
     middle = median_filter(channel, 3)
-    off = np.abs(channel - middle)
-    inlying, kept, level = counts, noisy, _mad(off[off > 0])
-    for _ in range(3):  # outliers raise the level, so that it takes some rounds to find them
-        inlying = counts & (off <= TOLERANCE * level)
-        left = noisy & _whole(inlying, order)
-        if not left.any():
-            break
-        kept, level = left, _mad(detail[left])
+    inlying = counts & _usual(np.abs(channel - middle), middle)
+    kept = noisy & _whole(inlying, order)
+    kept = kept if kept.any() else noisy
     smooth = gaussian_filter(np.where(inlying, channel, middle), 1)
     slope, smooth = _slope(smooth)[within][kept], smooth[within][kept]
-    strata = _flattest_first(slope, smooth, n_strata=8)
+    strata = _flattest_first(slope, smooth, N_STRATA)
     return _widest_level(detail[kept], strata)
+
+
+def _usual(off, brightness):
+    """Pixels no further off the median of their neighbours than is usual at their brightness."""
+    off, usual = off.ravel(), np.ones(off.size, dtype=bool)
+    for stratum in np.array_split(np.argsort(brightness, axis=None, kind="stable"), N_STRATA):
+        some = off[stratum]
+        usual[stratum] = some <= TOLERANCE * _mad(some[some > 0])
+    return usual.reshape(brightness.shape)
 
 
 def _widest_level(detail, strata):
