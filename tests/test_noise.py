@@ -46,6 +46,16 @@ def test_outliers_do_not_count(rng):
     assert ss.estimate_noise(hot) == pytest.approx(10, rel=0.05)
 
 
+def test_bright_photon_noise_is_no_outlier(rng):
+    """Of noise that grows with the signal, one level is still about what it is on average."""
+    clean = np.full((256, 256), 1.0)
+    clean[:, 160:] = 400
+    level = ss.estimate_noise(rng.poisson(clean))
+    assert 1 < level < 20
+    clean[:, 32:] = 400
+    assert ss.estimate_noise(rng.poisson(clean)) > 10
+
+
 def test_saturated_pixels_do_not_count(rng):
     clipped = np.clip(3 * RAMP + rng.normal(0, 20, RAMP.shape), 100, 220)
     assert ss.estimate_noise(clipped) == pytest.approx(20, rel=0.1)
