@@ -14,6 +14,7 @@ from .counts import PCARegression
 from .fill import fill_missing
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
+from .noise import NoiseModel, estimate_noise
 from .partitions import (
     FeatureBlocks,
     MoleculeSplit,
@@ -25,6 +26,7 @@ from .partitions import (
     SinglePixels,
 )
 from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
+from .variance_stabilizer import VarianceStabilizer
 
 __all__ = [
     "BilateralDenoiser",
@@ -37,6 +39,7 @@ __all__ = [
     "JInvariantWrapper",
     "MedianDenoiser",
     "MoleculeSplit",
+    "NoiseModel",
     "NonLocalMeansDenoiser",
     "PCARegression",
     "Pair",
@@ -47,8 +50,10 @@ __all__ = [
     "SelfSupervisedScorer",
     "SinglePixels",
     "TotalVariationDenoiser",
+    "VarianceStabilizer",
     "WaveletDenoiser",
     "denoise",
+    "estimate_noise",
     "estimated_psnr",
     "fill_missing",
     "noise_correlation",

@@ -7,10 +7,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from selfsupervised._noise import noise_level
 from selfsupervised._sklearn_compat import validate_parameters
 from selfsupervised._validation import check_images, restore
 from selfsupervised.fill import fill_missing
+from selfsupervised.noise import noise_level
 
 
 class ImageDenoiser(TransformerMixin, BaseEstimator):

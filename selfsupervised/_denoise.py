@@ -8,7 +8,6 @@ from sklearn.model_selection import GridSearchCV
 
 from selfsupervised._estimators import channel_axis_of, why_no_denoiser
 from selfsupervised._function import FunctionDenoiser
-from selfsupervised._noise import noise_level
 from selfsupervised._validation import as_float, check_images, is_ragged, is_whole_number
 from selfsupervised.classical import (
     BilateralDenoiser,
@@ -20,6 +19,7 @@ from selfsupervised.classical import (
 )
 from selfsupervised.j_invariant import JInvariantWrapper
 from selfsupervised.model_selection import InSample
+from selfsupervised.noise import noise_level
 from selfsupervised.scoring import SelfSupervisedScorer
 
 # Judging this many pixels tells candidates apart well; on large images a few subsets hold them.

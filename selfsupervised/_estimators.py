@@ -22,17 +22,17 @@ def as_denoiser(estimator, of_tables=False):
     return estimator
 
 
-def why_no_denoiser(estimator):
-    """Why `estimator` cannot be wrapped, or None."""
+def why_no_denoiser(estimator, caller="JInvariantWrapper", methods=("transform", "predict")):
+    """Why `estimator`, which must have one of `methods`, cannot be wrapped, or None."""
     expected = (
-        "JInvariantWrapper expected an estimator with fit and transform or predict, or a function "
-        "image -> image"
+        f"{caller} expected an estimator with fit and {' or '.join(methods)}, or a function "
+        f"image -> image"
     )
     if isinstance(estimator, type):
         return f"{expected}; got the class {estimator.__name__}, pass {estimator.__name__}()."
     if callable(estimator) and not hasattr(estimator, "get_params"):
         return None
-    acts = hasattr(estimator, "transform") or hasattr(estimator, "predict")
+    acts = any(hasattr(estimator, method) for method in methods)
     if not (acts and hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         return f"{expected}; got {estimator!r}."
     if not hasattr(estimator, "__sklearn_tags__"):

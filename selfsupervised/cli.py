@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from selfsupervised._denoise import FAMILIES, denoise
-from selfsupervised._noise import noise_level
 from selfsupervised.io import read_image, write_image
+from selfsupervised.noise import noise_level
 
 
 def main(arguments=None):

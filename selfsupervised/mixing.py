@@ -4,8 +4,8 @@
 
 import numpy as np
 
-from selfsupervised._noise import noise_level
 from selfsupervised._validation import is_finite_number
+from selfsupervised.noise import noise_level
 
 
 def check_mix(mix, noise_variance):

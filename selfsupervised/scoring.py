@@ -9,11 +9,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised._estimators import as_denoiser, channel_axis_of, learns
-from selfsupervised._noise import noise_level
 from selfsupervised._validation import check_images, is_finite_number, is_whole_number
 from selfsupervised.j_invariant import JInvariantWrapper
 from selfsupervised.losses import get_loss, mean_loss
 from selfsupervised.mixing import check_noise_variance
+from selfsupervised.noise import noise_level
 
 
 def self_supervised_loss(

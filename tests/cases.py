@@ -40,12 +40,14 @@ IMAGE_DENOISERS = [
     ss.MedianDenoiser(),
     ss.NonLocalMeansDenoiser(patch_size=3, patch_distance=2),
     ss.TotalVariationDenoiser(max_num_iter=20),
+    ss.VarianceStabilizer(ss.WaveletDenoiser()),
     ss.WaveletDenoiser(),
 ]
 WRAPPED = [
     ss.JInvariantWrapper(ss.GaussianDenoiser()),
     ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),
     ss.JInvariantWrapper(ss.TotalVariationDenoiser(max_num_iter=20)),
+    ss.JInvariantWrapper(ss.VarianceStabilizer(ss.GaussianDenoiser())),
     ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(9), fill="uniform"),
 ]
 TABLE_ESTIMATORS = [

@@ -8,8 +8,8 @@ from skimage import restoration
 
 import selfsupervised as ss
 from cases import IMAGE_DENOISERS
-from selfsupervised._noise import noise_level
 from selfsupervised.classical.median import ball
+from selfsupervised.noise import noise_level
 
 NAN = np.nan
 
