@@ -38,6 +38,7 @@ IMAGE_DENOISERS = [
     ss.FunctionDenoiser(shrink_to_mean),
     ss.GaussianDenoiser(),
     ss.MedianDenoiser(),
+    ss.NLRidgeDenoiser(patch_size=3, window=9, n_jobs=1),
     ss.NonLocalMeansDenoiser(patch_size=3, patch_distance=2),
     ss.TotalVariationDenoiser(max_num_iter=20),
     ss.VarianceStabilizer(ss.WaveletDenoiser()),
