@@ -16,6 +16,7 @@ from .fill import fill_missing
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
+from .outliers import OutlierRemover
 from .partitions import (
     FeatureBlocks,
     MoleculeSplit,
@@ -43,6 +44,7 @@ __all__ = [
     "NLRidgeDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
+    "OutlierRemover",
     "PCARegression",
     "Pair",
     "PixelGrid",

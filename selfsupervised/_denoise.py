@@ -6,13 +6,21 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+from selfsupervised._auto import search as auto_search
 from selfsupervised._estimators import channel_axis_of, why_no_denoiser
 from selfsupervised._function import FunctionDenoiser
-from selfsupervised._validation import as_float, check_images, is_ragged, is_whole_number
+from selfsupervised._validation import (
+    as_float,
+    check_images,
+    is_finite_number,
+    is_ragged,
+    is_whole_number,
+)
 from selfsupervised.classical import (
     BilateralDenoiser,
     GaussianDenoiser,
     MedianDenoiser,
+    NLRidgeDenoiser,
     NonLocalMeansDenoiser,
     TotalVariationDenoiser,
     WaveletDenoiser,
@@ -30,6 +38,7 @@ FAMILIES = {
     "bilateral": (BilateralDenoiser, "sigma_color", (1.0, 1.5, 2.0, 3.0), "noise"),
     "gaussian": (GaussianDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0), "pixels"),
     "median": (MedianDenoiser, "radius", (1, 2, 3, 4, 5), "pixels"),
+    "nl_ridge": (NLRidgeDenoiser, "sigma", (1.0,), "noise"),
     "non_local_means": (NonLocalMeansDenoiser, "h", (0.4, 0.55, 0.7, 0.9, 1.2), "noise"),
     "total_variation": (TotalVariationDenoiser, "weight", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
     "wavelet": (WaveletDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
@@ -44,25 +53,27 @@ def denoise(
     loss="mse",
     n_jobs=None,
     random_state=0,
+    budget_s=None,
     verbose=0,
     return_search=False,
 ):
     """Denoise one image, choosing the method and its strength without ground truth.
 
-    Candidates are compared by the self-supervised loss of their J-invariant forms; the best is
-    then applied to the whole image, nothing hidden, since its J-invariant output wastes each
-    pixel's own value. Where noise is weak, the loss says little about the whole image; there,
-    and where you want the output that was judged, use `JInvariantWrapper`, with or without `mix`.
+    What the noise is like is estimated: its strength, whether it grows with the signal,
+    outliers, whether neighbouring pixels share it. `NLRidgeDenoiser`, made to fit that, and
+    denoisers of other kinds are compared by the self-supervised loss of their J-invariant forms;
+    another kind is chosen where its loss is lower by a twentieth. The choice is then applied to
+    the whole image, nothing hidden, since a J-invariant output wastes each pixel's own value.
 
     Parameters
     ----------
     image : array-like of 2 or 3 spatial axes, and a channel axis if `channel_axis` is given
         Noisy image of any numeric dtype. NaN means "not measured" and is filled in.
     method : str or estimator, default="auto"
-        "auto" searches all families; "bilateral", "gaussian", "median", "non_local_means",
-        "total_variation" or "wavelet" search the strengths of one. An estimator, such as a
-        configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to the
-        image and applied as it is; so is a function ``image -> image``.
+        "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
+        "nl_ridge", "total_variation" or "wavelet" search the strengths of one. An
+        estimator, such as a configured denoiser, a `JInvariantWrapper` or a search of your own,
+        is fitted to the image and applied as it is; so is a function ``image -> image``.
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
@@ -71,8 +82,12 @@ def denoise(
         Candidates computed at a time.
     random_state : int, RandomState, Generator or None, default=0
         Seed of what is random in the comparison.
+    budget_s : float, default=None
+        Seconds after which "auto" tries no further candidate; the first, made to fit the noise,
+        always is, and what is chosen is then applied, however long it takes. By default all
+        are tried. With a budget, the result may depend on the speed of the machine.
     verbose : int, default=0
-        Passed on to `GridSearchCV`.
+        Whether to print candidates, their losses, and why one was chosen.
     return_search : bool, default=False
         Whether to return the fitted search too.
 
@@ -88,6 +103,11 @@ def denoise(
     ------
     ValueError, TypeError
         If the image or the method is none.
+
+    Warns
+    -----
+    CorrelatedNoiseWarning
+        If neighbouring pixels seem to share noise; then only gentle candidates are tried.
 
     Examples
     --------
@@ -108,9 +128,18 @@ def denoise(
     check_images(data[None], channel_axis=axis, caller="denoise()")
     if return_search and not isinstance(method, str):
         raise ValueError("return_search=True needs a method by name, got an estimator.")
+    if budget_s is not None and not (is_finite_number(budget_s) and budget_s >= 0):
+        raise ValueError(f"denoise() expected budget_s to be seconds or None; got {budget_s!r}.")
     if isinstance(method, str):
-        search = _search(method, data, axis, loss, n_jobs, random_state, verbose)
-        out = search.fit(data[None]).best_estimator_.estimators_[0].transform(data[None])[0]
+        options = {"loss": loss, "n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
+        if method == "auto":
+            search = auto_search(data, axis, budget_s=budget_s, **options)
+        elif method in FAMILIES:
+            search = _search(method, data, axis, **options)
+        else:
+            raise ValueError(_not_a_method(method))
+        best = clone(search.best_estimator_.estimator)
+        out = best.fit(data[None]).transform(data[None])[0]
     else:
         search, estimator = None, _checked_estimator(method, axis)
         out = np.asarray(estimator.fit(data[None]).transform(data[None]))[0]
@@ -123,10 +152,7 @@ def denoise(
 def _checked_estimator(method, axis):
     """A clone of `method` that agrees about the channels of the image."""
     if why_no_denoiser(method):
-        raise TypeError(
-            f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
-            f"got {method!r}."
-        )
+        raise TypeError(_not_a_method(method))
     if not hasattr(method, "get_params"):
         return FunctionDenoiser(method, channel_axis=axis)
     takes_channels = any("channel_axis" in name for name in method.get_params())
@@ -136,6 +162,13 @@ def _checked_estimator(method, axis):
             f"{method!r}; set channel_axis on both, -1 on the estimator."
         )
     return clone(method)
+
+
+def _not_a_method(method):
+    return (
+        f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
+        f"got {method!r}."
+    )
 
 
 def _channels_last(data, channel_axis):
@@ -163,37 +196,26 @@ def _check_dimensions(data, channel_axis):
 
 
 def _search(method, data, channel_axis, loss, n_jobs, random_state, verbose):
-    """The search over one family or all, ready to be fitted to ``data[None]``."""
-    if method != "auto" and method not in FAMILIES:
-        raise ValueError(
-            f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
-            f"got {method!r}."
-        )
+    """The search over the strengths of one family, fitted to ``data[None]``."""
     n_spatial = data.ndim - (channel_axis is not None)
-    names = [method] if method != "auto" else sorted(FAMILIES)
-    if method == "auto" and n_spatial == 3:
-        names.remove("bilateral")  # which knows two spatial axes only
     level = noise_level(data, channel_axis=channel_axis) or 0.1 * np.nanstd(data) or 1.0
-    grid = []
-    for name in names:
-        family, parameter, strengths, unit = FAMILIES[name]
-        scale = level if unit == "noise" else 1
-        grid.append(
-            {
-                "estimator": [family(channel_axis=channel_axis)],
-                f"estimator__{parameter}": [scale * strength for strength in strengths],
-            }
-        )
+    family, parameter, strengths, unit = FAMILIES[method]
+    scale = level if unit == "noise" else 1
+    kinds = [
+        family(channel_axis=channel_axis).set_params(**{parameter: scale * strength})
+        for strength in strengths
+    ]
     n_subsets = int(np.ceil(ENOUGH_PIXELS * 4**n_spatial / np.prod(data.shape[:n_spatial])))
-    return GridSearchCV(
-        JInvariantWrapper(grid[0]["estimator"][0], random_state=random_state),
-        grid,
+    search = GridSearchCV(
+        JInvariantWrapper(kinds[0], random_state=random_state),
+        {"estimator": kinds},
         scoring=SelfSupervisedScorer(loss=loss, n_subsets=n_subsets),
         cv=InSample(),
         n_jobs=n_jobs,
         verbose=verbose,
         error_score="raise",
     )
+    return search.fit(data[None])
 
 
 def _like(out, dtype):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from selfsupervised._auto import in_a_line
 from selfsupervised._denoise import FAMILIES, denoise
 from selfsupervised.io import read_image, write_image
 from selfsupervised.noise import noise_level
@@ -107,23 +108,22 @@ def _report(image, channel_axis, options):
         image, options.method, channel_axis=channel_axis, n_jobs=options.jobs, return_search=True
     )
     seconds = time.perf_counter() - start
-    print(candidates_table(search.cv_results_))
+    print(candidates_table(search))
     print(
-        f"chosen: {search.best_estimator_.estimator} in {seconds:.1f} s; estimated noise level "
-        f"{_noise_level(image, channel_axis):.3g}"
+        f"chosen: {in_a_line(search.best_estimator_.estimator)} in {seconds:.1f} s; "
+        f"estimated noise level {_noise_level(image, channel_axis):.3g}"
     )
     return clean, search
 
 
-def candidates_table(results):
+def candidates_table(search):
     """A search's candidates, best first, with their self-supervised losses, as text."""
-    losses = -results["mean_test_score"]
+    losses = -search.cv_results_["mean_test_score"]
     rows = ["  self-supervised loss  candidate"]
     for index in np.argsort(losses):
-        params = dict(results["params"][index])
-        name = type(params.pop("estimator")).__name__
-        settings = ", ".join(f"{key.split('__')[-1]}={value:.4g}" for key, value in params.items())
-        rows.append(f"{'*' if len(rows) == 1 else ' '} {losses[index]:20.6g}  {name}({settings})")
+        candidate = in_a_line(search.cv_results_["params"][index]["estimator"])
+        chosen = "*" if index == search.best_index_ else " "
+        rows.append(f"{chosen} {losses[index]:20.6g}  {candidate}")
     return "\n".join(rows)
 
 

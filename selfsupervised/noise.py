@@ -211,7 +211,7 @@ def _level(channel, counts):
     if not noisy.any():
         return 0.0
     middle = median_filter(channel, 3)
-    inlying = counts & _usual(np.abs(channel - middle), middle)
+    inlying = counts & usual(np.abs(channel - middle), middle)
     kept = noisy & _whole(inlying, order)
     kept = kept if kept.any() else noisy
     smooth = gaussian_filter(np.where(inlying, channel, middle), 1)
@@ -220,7 +220,7 @@ def _level(channel, counts):
     return _widest_level(detail[kept], strata)
 
 
-def _usual(off, brightness):
+def usual(off, brightness):
     """Pixels no further off the median of their neighbours than is usual at their brightness."""
     off, usual = off.ravel(), np.ones(off.size, dtype=bool)
     for stratum in np.array_split(np.argsort(brightness, axis=None, kind="stable"), N_STRATA):

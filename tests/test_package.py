@@ -46,11 +46,12 @@ LAYERS = [
         "estimator_checks",
         "_rows_as_images",
         "variance_stabilizer",
+        "outliers",
     ],
     ["classical", "counts", "networks"],
     ["training"],
     ["images"],
-    ["_denoise", "io", "cli", "pp", "pl", "datasets", "__main__"],
+    ["_auto", "_denoise", "io", "cli", "pp", "pl", "datasets", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # (importer, imported) against the direction, inside a function, with the reason in the code.
