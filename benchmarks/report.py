@@ -7,11 +7,13 @@ import json
 import os
 import platform
 import sys
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "PyWavelets", "joblib")
+PEERS = ("bm3d",)  # what some benchmarks compare with, where it is installed
 
 
 def options(description, **extra):
@@ -27,11 +29,16 @@ def options(description, **extra):
 class Report:
     """Prints what it is told, and ends with one JSON object of figures."""
 
-    def __init__(self, name, save=False):
-        self.name, self.save, self.lines, self.figures = name, save, [], {}
+    def __init__(self, name, save=False, part=""):
+        """A `part` of a benchmark that runs on its own is kept in a file of its own."""
+        self.file = f"{name}-{part}.md" if part else f"{name}.md"
+        self.save, self.lines = save, []
         self.line(f"# {' '.join(['python -m', f'benchmarks.{name}', *sys.argv[1:]])}")
-        versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
-        self.line(f"Python {platform.python_version()}, {versions}")
+        versions = [f"{package} {version(package)}" for package in PACKAGES]
+        for package in PEERS:
+            with suppress(PackageNotFoundError):
+                versions.append(f"{package} {version(package)}")
+        self.line(f"Python {platform.python_version()}, {', '.join(versions)}")
         self.line(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
 
     def line(self, text=""):
@@ -53,7 +60,7 @@ class Report:
         self.line(json.dumps(figures))
         if self.save:
             RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"{self.name}.md").write_text("\n".join(self.lines) + "\n")
+            (RESULTS / self.file).write_text("\n".join(self.lines) + "\n")
 
 
 def _text(value):
