@@ -57,6 +57,9 @@ def multiplicative(strength):
     )
 
 
+EVERY = 1  # take every n-th image of each set; an option of the benchmark sets it
+
+
 def folder(name):
     """Where the pictures of a set are."""
     root = os.environ.get("SELFSUPERVISED_DATA")
@@ -87,7 +90,7 @@ def centre(picture, edge):
 
 def clean_pictures(name, *, quick=False, every=1):
     """Yield (name, picture on 0 to 255) in the order of file names."""
-    for path in _files(folder(name))[::every][: 1 if quick else None]:
+    for path in _files(folder(name))[:: every * EVERY][: 1 if quick else None]:
         picture = _read(path)
         yield path.stem, centre(picture, QUICK_EDGE) if quick else picture
 
@@ -104,7 +107,7 @@ def pairs(name, start="", *, quick=False):
     noisy = _files(where / "raw" if (where / "raw").is_dir() else where / "noisy")
     truth = {path.stem.removesuffix("_mean"): path for path in _files(where / "gt")}
     chosen = [path for path in noisy if path.stem.startswith(start)]
-    for path in chosen[: 1 if quick else None]:
+    for path in chosen[::EVERY][: 1 if quick else None]:
         stem = path.stem.removesuffix("_real").removesuffix("_noise")
         pair = _read(path), _read(truth[stem])
         yield stem, *(centre(x, QUICK_EDGE) if quick else x for x in pair)

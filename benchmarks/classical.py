@@ -19,6 +19,7 @@ import numpy as np
 from joblib.externals.loky import reusable_executor
 from sklearn.base import clone
 
+from benchmarks import _pictures
 from benchmarks._pictures import (
     clean_pictures,
     gaussian,
@@ -199,6 +200,12 @@ def decibels(image, clean, peak, loss):
     return float(20 * np.log10(peak / np.mean(np.abs(image - clean))))
 
 
+def kind(estimator):
+    """Names of the classes of an estimator and of those inside."""
+    inner = f"({kind(estimator.denoiser)})" if hasattr(estimator, "denoiser") else ""
+    return type(estimator).__name__ + inner
+
+
 def choice(report, quick):
     """What choosing among the candidates without ground truth loses to the best of them."""
     noises = [(gaussian(sigma), "mse") for sigma in (10, 25, 50)]
@@ -211,11 +218,12 @@ def choice(report, quick):
             start = time.perf_counter()
             out, search = denoise(noisy, loss=loss, return_search=True)
             seconds.append(time.perf_counter() - start)
+            tried = [params["estimator"] for params in search.cv_results_["params"]]
             true = [
                 decibels(clone(estimator).fit_transform(noisy[None])[0], clean, noise.peak, loss)
-                for _, estimator in search.candidates_
+                for estimator in tried
             ]
-            names = [name for name, _ in search.candidates_]
+            names = [kind(estimator) for estimator in tried]
             reached = decibels(out, clean, noise.peak, loss)
             results.append((max(true) - reached, stem, reached, max(true)))
             pick, best = names[search.best_index_], names[int(np.argmax(true))]
@@ -339,7 +347,12 @@ SECTIONS = {
 
 
 def main():
-    arguments = options(__doc__, only=("", f"run one section: {', '.join(SECTIONS)}"))
+    arguments = options(
+        __doc__,
+        only=("", f"run one section: {', '.join(SECTIONS)}"),
+        every=(1, "take every n-th image of each set"),
+    )
+    _pictures.EVERY = arguments.every
     if arguments.only == "large":
         large()
         return

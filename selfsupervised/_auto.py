@@ -55,7 +55,7 @@ LARGE = 1024
 # Pixels to judge candidates on: few, as the best are applied to all kinds of images in seconds.
 ENOUGH_PIXELS = 1 << 13
 # With a footprint, hidden pixels are farther apart, so that most pixels are seen.
-FAR_STRIDE, FAR_SUBSETS = 8, 2
+FAR_STRIDE, FAR_SUBSETS = 8, 1
 
 
 def in_a_line(estimator):
