@@ -155,7 +155,7 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
     found = GridSearchCV(
         wrapper,
         {"estimator": tried},
-        scoring=_Timed(scorer, budget_s, verbose),
+        scoring=_Timed(scorer, tried[0], budget_s, verbose),
         cv=InSample(),
         n_jobs=n_jobs,
         refit=_Preference(noise),
@@ -204,15 +204,14 @@ def mosaic(image, n_spatial):
 class _Timed:
     """A scorer that gives no score when time is over, except to the first candidate."""
 
-    def __init__(self, scorer, budget_s, verbose):
-        self.scorer, self.verbose = scorer, verbose
+    def __init__(self, scorer, first, budget_s, verbose):
+        # Told by its text, as workers get copies.
+        self.scorer, self.first, self.verbose = scorer, str(first), verbose
         self.end = np.inf if budget_s is None else time.monotonic() + budget_s
-        self.first = True
 
     def __call__(self, estimator, X, y=None):
-        if time.monotonic() > self.end and not self.first:
+        if time.monotonic() > self.end and str(estimator.estimator) != self.first:
             return np.nan
-        self.first = False
         start = time.monotonic()
         score = self.scorer(estimator, X)
         if self.verbose:
