@@ -161,7 +161,7 @@ def test_budget(noisy, capsys):
     assert np.isfinite(scores[0]) and np.isnan(scores[1:]).all() and search.best_index_ == 0
     told = capsys.readouterr().out
     assert "chosen: NLRidgeDenoiser" in told and "it fits the noise" in told
-    out, two = ss.denoise(noisy, budget_s=0, return_search=True, n_jobs=2)
+    _, two = ss.denoise(noisy, budget_s=0, return_search=True, n_jobs=2)
     assert_array_equal(two.cv_results_["mean_test_score"], scores)
     for bad in (-1, np.nan, "1"):
         with pytest.raises(ValueError, match="budget_s to be seconds or None"):
