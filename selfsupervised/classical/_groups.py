@@ -20,6 +20,11 @@ BLOCK = 8
 # Keeps identical patches from making a singular matrix, as a share of the noise variance.
 FLOOR = 1e-3
 
+# Variance of the noise in a group, at most, in units of the variance between its patches; which is
+# about 0.75 for white noise, as like patches were chosen. It matters where noise is weaker than
+# assumed, which would turn the signs of weights: where few photons were counted, for instance.
+MOST = 1.4
+
 
 def patch_matrix(image, patch):
     """All patches of a 2-D or 3-D image, one a row: (n_positions, n_pixels)."""
@@ -94,7 +99,7 @@ def combine_groups(noisy, known, noise, exact):
     known : ndarray of the same shape
         What the weights are computed from: a pilot estimate of the patches, or `noisy` itself.
     noise : float
-        Variance of the noise of `noisy`.
+        Variance of the noise of `noisy`; without `exact`, at most this.
     exact : bool
         Whether `known` is free of noise, so that weights are those of ridge regression;
         otherwise they minimise Stein's unbiased risk estimate.
@@ -109,8 +114,13 @@ def combine_groups(noisy, known, noise, exact):
     # Weights that sum to one are blind to what all patches share; without it, numbers are small.
     known = known - known.mean(axis=1, keepdims=True)
     gram = known @ np.swapaxes(known, 1, 2)
+    noise = np.full((len(gram), 1, 1), noise, dtype=gram.dtype)
+    if not exact:
+        # Noise is no stronger than what varies in a group, but for the choice of like patches.
+        varies = np.einsum("gii->g", gram) / (n_pixels * max(n_similar - 1, 1))
+        noise = np.minimum(noise, MOST * varies[:, None, None])
     gram += n_pixels  # stands for what they share, which the constraint makes any number do for
-    gram.reshape(len(gram), -1)[:, :: n_similar + 1] += n_pixels * (noise if exact else FLOOR)
+    gram.reshape(len(gram), -1)[:, :: n_similar + 1] += n_pixels * (noise[:, 0] if exact else FLOOR)
     weights = np.linalg.inv(gram)
     sums = weights.sum(axis=2, keepdims=True)
     weights -= sums * (np.swapaxes(sums, 1, 2) / sums.sum(axis=1, keepdims=True))
