@@ -40,6 +40,7 @@ IMAGE_DENOISERS = [
     ss.MedianDenoiser(),
     ss.NLRidgeDenoiser(patch_size=3, window=9, n_jobs=1),
     ss.NonLocalMeansDenoiser(patch_size=3, patch_distance=2),
+    ss.OutlierRemover(ss.GaussianDenoiser()),
     ss.TotalVariationDenoiser(max_num_iter=20),
     ss.VarianceStabilizer(ss.WaveletDenoiser()),
     ss.WaveletDenoiser(),
