@@ -23,7 +23,7 @@ FLOOR = 1e-3
 # Variance of the noise in a group, at most, in units of the variance between its patches; which is
 # about 0.75 for white noise, as like patches were chosen. It matters where noise is weaker than
 # assumed, which would turn the signs of weights: where few photons were counted, for instance.
-MOST = 1.4
+MOST = 1.25
 
 
 def patch_matrix(image, patch):
