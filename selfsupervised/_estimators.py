@@ -53,8 +53,9 @@ def check_forgets(estimator):
     """Raise if some part of `estimator` stays fitted when cloned, as frozen parts do."""
     fresh = clone(estimator)
     for part in [fresh, *fresh.get_params(deep=True).values()]:
-        # Of a pipeline, the steps are looked at one by one.
-        is_estimator = hasattr(part, "__sklearn_tags__") and not hasattr(part, "steps")
+        # Of a pipeline, the steps are looked at one by one. A partition has parameters and no fit.
+        is_estimator = hasattr(part, "__sklearn_tags__") and hasattr(part, "fit")
+        is_estimator = is_estimator and not hasattr(part, "steps")
         if is_estimator and not isinstance(part, type) and _remembers(part):
             raise ValueError(
                 f"Expected an estimator that can be fitted anew, got {type(part).__name__} that "

@@ -75,7 +75,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         but no longer J-invariant. `score` is always that of the J-invariant output.
     noise_variance : float, default=None
         Variance of the noise, in squared units of the data, for ``mix="optimal"``. By default
-        it is estimated for each image from its finest wavelet coefficients.
+        it is estimated for each image, as by `estimate_noise`.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random fills.
     n_jobs : int, default=None

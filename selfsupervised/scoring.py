@@ -165,8 +165,8 @@ def estimated_psnr(estimator, X, *, data_range, noise_variance=None, **kwargs):
     data_range : float
         Largest minus smallest possible value of the clean signal, in units of `X`.
     noise_variance : float, default=None
-        Variance of the noise, in squared units of `X`. By default it is estimated from the
-        finest wavelet coefficients of each image, which suits white noise only.
+        Variance of the noise, in squared units of `X`. By default it is estimated from
+        each image, as by `estimate_noise`, which suits white noise only.
     **kwargs
         For `self_supervised_loss`, except `loss`.
 

@@ -376,3 +376,11 @@ def test_in_sample():
     (train, test), *rest = splitter.split(np.zeros((3, 4, 4)))
     assert not rest
     assert list(train) == list(test) == [0, 1, 2]
+
+
+def test_wrapper_with_a_partition_can_be_wrapped_again(big):
+    """A partition has parameters, but is nothing that could be fitted."""
+    _, noisy = big
+    inner = ss.JInvariantWrapper(ss.MedianDenoiser(), partition=ss.PixelGrid(3))
+    outer = ss.JInvariantWrapper(inner, partition=ss.PixelGrid(4))
+    assert np.isfinite(ss.self_supervised_loss(outer, noisy[None]))
