@@ -13,6 +13,7 @@ from .classical import (
 from .correlation import CorrelatedNoiseWarning, noise_correlation
 from .counts import PCARegression
 from .fill import fill_missing
+from .images.bayer import BayerPacker
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
@@ -31,6 +32,7 @@ from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 from .variance_stabilizer import VarianceStabilizer
 
 __all__ = [
+    "BayerPacker",
     "BilateralDenoiser",
     "CorrelatedNoiseWarning",
     "FeatureBlocks",

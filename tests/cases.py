@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 import selfsupervised as ss
+from selfsupervised.estimator_checks import RowsAsImages
 
 
 def smooth_image(shape=(64, 64), seed=0):
@@ -76,3 +77,13 @@ class PatchMemory(ss.ImageDenoiser):
 
     def transform(self, X):
         return self.memory_[: len(X)]
+
+
+class RowsAsMosaics(RowsAsImages):
+    """For what packs frames: each value fills a 2 x 2 cell, and the first channel comes back."""
+
+    def transform(self, X):
+        return super().transform(X)[..., 0]
+
+    def _images(self, X, reset=False):
+        return super()._images(X, reset).repeat(2, axis=1).repeat(2, axis=2)
