@@ -27,6 +27,7 @@ LAYERS = [
     [
         "_sklearn_compat",
         "_validation",
+        "_files",
         "fill",
         "_molecules",
         "noise",
