@@ -1,0 +1,124 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The U-Net of Noise2Self."""
+
+import torch
+from torch import nn
+
+from selfsupervised.networks._network import Network
+
+
+class Noise2SelfUNet(Network):
+    """U-Net that halves and doubles each feature on its own (Noise2Self, supplement 5.2).
+
+    A block is two convolutions over 3 x 3 (x 3) pixels, with leaky ReLUs; what goes in is
+    added to what comes out, in as many features as both have. Between the levels, each feature
+    has a convolution of stride two of its own, which at first all but averages.
+
+    Paper and released code differ. The paper normalises each image after each block (instance
+    normalisation); the code, through swapped arguments, does not normalise but adds the input
+    of each block, and has leaky instead of scaled exponential units. The default here is the
+    code's; ``instance_norm=True`` is the paper's normalisation, with which an output depends
+    on the whole image. Unlike in the code, the output is linear, so that it can be negative.
+
+    Parameters
+    ----------
+    in_channels : int, default=1
+        Channels of the input.
+    out_channels : int, default=None
+        Channels of the output; as many as the input has by default.
+    n_dims : {2, 3}, default=2
+        Number of spatial axes.
+    width : int, default=32
+        Features at full resolution, doubled at each level but the last.
+    depth : int, default=4
+        How often the image is halved.
+    instance_norm : bool, default=False
+        Whether each feature of each image is brought to mean zero and variance one after each
+        block.
+
+    Attributes
+    ----------
+    multiple : int
+        ``2**depth``, what edges are padded to be divisible by.
+
+    Raises
+    ------
+    ValueError
+        For numbers that are not positive integers, other dimensions, or, when it is called, a
+        batch of another number of axes or channels.
+
+    References
+    ----------
+    Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019, supplement,
+    Section 5.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from selfsupervised.networks import Noise2SelfUNet
+    >>> Noise2SelfUNet(width=4, depth=2)(torch.zeros(1, 1, 9, 10)).shape
+    torch.Size([1, 1, 9, 10])
+    """
+
+    def __init__(
+        self,
+        in_channels=1,
+        out_channels=None,
+        *,
+        n_dims=2,
+        width=32,
+        depth=4,
+        instance_norm=False,
+    ):
+        super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
+        self.multiple = 2**depth
+        widths = [width * 2**level for level in range(depth)]
+        block = [(in_channels, width), *zip(widths, [*widths[1:], widths[-1]])]
+        self.encoder = nn.ModuleList(_Block(self, a, b, instance_norm) for a, b in block)
+        self.down = nn.ModuleList(self._each_feature("Conv", n) for n in widths)
+        self.up = nn.ModuleList(self._each_feature("ConvTranspose", n) for n in reversed(widths))
+        self.decoder = nn.ModuleList(
+            _Block(self, 2 * a, b, instance_norm)
+            for a, b in zip(reversed(widths), [*reversed(widths[:-1]), width])
+        )
+        self.head = self.nd("Conv", width, self.out_channels, 1)
+
+    def _each_feature(self, name, n_features):
+        layer = self.nd(name, n_features, n_features, 2, stride=2, groups=n_features)
+        with torch.no_grad():
+            layer.weight.mul_(0.01).add_(0.5**self.n_dims)
+        return layer
+
+    def layers(self, x):
+        """Output for a batch whose edges are divisible by `multiple`."""
+        skips = []
+        for block, down in zip(self.encoder[:-1], self.down, strict=True):
+            skips.append(block(x))
+            x = down(skips[-1])
+        x = self.encoder[-1](x)
+        for up, block in zip(self.up, self.decoder, strict=True):
+            x = block(torch.cat([up(x), skips.pop()], dim=1))
+        return self.head(x)
+
+
+class _Block(nn.Module):
+    """Two convolutions; the input is added in the first features, as many as both have."""
+
+    def __init__(self, network, in_channels, out_channels, instance_norm):
+        super().__init__()
+        self.shared = min(in_channels, out_channels)
+        self.change = nn.Sequential(
+            network.conv(in_channels, out_channels),
+            nn.LeakyReLU(inplace=True),
+            network.conv(out_channels, out_channels),
+        )
+        self.after = nn.Sequential(
+            network.nd("InstanceNorm", out_channels) if instance_norm else nn.Identity(),
+            nn.LeakyReLU(inplace=True),
+        )
+
+    def forward(self, x):
+        change = self.change(x)
+        change[:, : self.shared] += x[:, : self.shared]
+        return self.after(change)
