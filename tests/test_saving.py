@@ -174,8 +174,8 @@ def test_compiled_module_takes_plain_weights(X, tmp_path):
     loaded = load_estimator(path, [Compiling])
     assert any(saving.COMPILED in name for name in loaded.net_.module_.state_dict())
     np.testing.assert_array_equal(
-        loaded.net_.module_.state_dict()["network._orig_mod.layers.0.weight"],
-        Tiny().fit(X).net_.module_.state_dict()["network.layers.0.weight"],
+        loaded.net_.module_.state_dict()["network._orig_mod.stack.0.weight"],
+        Tiny().fit(X).net_.module_.state_dict()["network.stack.0.weight"],
     )
 
 

@@ -300,9 +300,13 @@ def _encode(value, tensors, where):
         return items if type(value) is list else {"tuple": items}
     if type(value) is dict and all(type(key) is str for key in value):
         return {"dict": {k: _encode(v, tensors, f"{where}.{k}") for k, v in value.items()}}
-    if inspect.isclass(value) and OPTIMIZERS.get(value.__name__) is value:
+    if _is_in(OPTIMIZERS, value):
         return {"optimizer": value.__name__}
     return {"network": _encode_network(value, tensors, where)}
+
+
+def _is_in(table, value):
+    return table.get(getattr(value, "__name__", None)) is value
 
 
 def _encode_network(value: Any, tensors, where):
@@ -313,22 +317,17 @@ def _encode_network(value: Any, tensors, where):
         form, network, arguments = "partial", value.func, dict(value.keywords)
     elif isinstance(value, torch.nn.Module):
         form, network = "instance", type(value)
-    if not (inspect.isclass(network) and NETWORKS.get(network.__name__) is network):
+    if not _is_in(NETWORKS, network):
         raise _NotStorableError(
             f"Expected what is saved to be numbers, text, arrays, or lists, tuples and "
             f"dictionaries of those; got {where}={value!r}."
         )
     if form == "instance":
-        # The convention of scikit-learn: attributes have the names of the arguments.
-        names = inspect.signature(network).parameters
-        arguments = {name: getattr(value, name, NotImplemented) for name in names}
-        weights = _weights(value, where)
-    content = {
+        arguments = value.arguments
+        tensors.update(_weights(value, where))
+    return {
         "name": network.__name__,
         "form": form,
         "arguments": _encode(arguments, tensors, f"{where}.arguments"),
         "weights": where,
     }
-    if form == "instance":
-        tensors.update(weights)
-    return content
