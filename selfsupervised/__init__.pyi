@@ -19,6 +19,7 @@ from .noise import NoiseModel, estimate_noise
 from .outliers import OutlierRemover
 from .partitions import (
     FeatureBlocks,
+    HeldOutPixels,
     MoleculeSplit,
     Pair,
     PixelGrid,
@@ -36,6 +37,7 @@ __all__ = [
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
+    "HeldOutPixels",
     "ImageDenoiser",
     "InSample",
     "JInvariantWrapper",
