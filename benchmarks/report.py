@@ -13,7 +13,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "PyWavelets", "joblib")
-PEERS = ("bm3d",)  # what some benchmarks compare with, where it is installed
+# What some benchmarks need or compare with, where it is installed.
+PEERS = ("bm3d", "torch", "skorch")
 
 
 def options(description, **extra):

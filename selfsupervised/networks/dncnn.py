@@ -11,8 +11,8 @@ class DnCNN(Network):
     """Convolutions over 3 x 3 (x 3) pixels, one after the other (Noise2Self, Section 5).
 
     The defaults, with 223,104 weights for one channel, are those of the notebook on a single
-    image that was released with Noise2Self. The paper itself speaks of 560,000 weights, which
-    ``depth=17`` comes near. DnCNN as first published has ``depth=17, residual=True``.
+    image that was released with Noise2Self. The paper itself speaks of 560,000 weights, as many
+    as ``depth=17`` has (556,032). DnCNN as first published has ``depth=17, residual=True``.
 
     Parameters
     ----------

@@ -49,8 +49,8 @@ def padded(module, x, multiple):
     --------
     >>> import torch
     >>> from selfsupervised.networks import padded
-    >>> halve_and_double = torch.nn.Sequential(torch.nn.MaxPool2d(2), torch.nn.Upsample(scale_factor=2))
-    >>> padded(halve_and_double, torch.zeros(1, 1, 7, 9), multiple=2).shape
+    >>> pool = torch.nn.Sequential(torch.nn.MaxPool2d(2), torch.nn.Upsample(scale_factor=2))
+    >>> padded(pool, torch.zeros(1, 1, 7, 9), multiple=2).shape
     torch.Size([1, 1, 7, 9])
     """
     sizes = x.shape[2:]

@@ -65,19 +65,16 @@ def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
             error, got = caught, f"{type(caught).__name__} ({caught})"
         if got == expected:
             return multiple
-    name = type(module).__name__
-    hint = (
-        ""
-        if own is not None
-        else (
-            f" No multiple of {', '.join(map(str, MULTIPLES[:-1]))} or {MULTIPLES[-1]} served; if it "
-            f"needs another, give it an attribute `multiple`."
-        )
+    message = (
+        f"Expected {type(module).__name__} to map a batch of shape {(2, in_channels, *sizes)} to "
+        f"{expected}; got {got}."
     )
-    raise ValueError(
-        f"Expected {name} to map a batch of shape {(2, in_channels, *sizes)} to {expected}; "
-        f"got {got}.{hint}"
-    ) from error
+    if own is None:
+        message += (
+            f" Edges that are a multiple of {', '.join(map(str, MULTIPLES))} were tried; if the "
+            f"module needs another, give it an attribute `multiple`."
+        )
+    raise ValueError(message) from error
 
 
 def receptive_radius(module, in_channels=1, n_dims=2, multiple=None):
@@ -135,7 +132,8 @@ class _Line:
     def __init__(self, network, in_channels, n_dims, multiple, axis, flip):
         self.network, self.axis, self.flip = network, 2 + axis, flip
         self.shape = [1, in_channels] + [-(-16 // multiple) * multiple] * n_dims
-        self.multiple, self.known = multiple, {}
+        self.multiple = multiple
+        self.known: dict[int, int] = {}
         self.found = False
         for n_before in (4, 8, 16, 32):  # far enough that the NaN ends before the border
             self.start = n_before * max(multiple, 8)

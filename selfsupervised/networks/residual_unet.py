@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The U-Net of residual blocks that Noise2Same trains."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -59,7 +61,7 @@ class ResidualUNet(Network):
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         self.multiple = 2**depth
         widths = [width * 2**level for level in range(depth + 1)]
-        steps = list(zip(widths[:-1], widths[1:]))
+        steps = list(pairwise(widths))
         self.first = self.conv(in_channels, width, bias=False)
         self.encoder = nn.ModuleList(_ResidualBlock(self, n, n) for n in widths)
         self.down = nn.ModuleList(self.nd("Conv", a, b, 2, stride=2) for a, b in steps)
@@ -72,11 +74,11 @@ class ResidualUNet(Network):
             nn.ReLU(inplace=True),
             self.nd("Conv", width, self.out_channels, 1),
         )
-        for layer in self.modules():
-            if hasattr(layer, "kernel_size"):
-                nn.init.xavier_uniform_(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
 
     def layers(self, x):
         """Output for a batch whose edges are divisible by `multiple`."""
