@@ -20,6 +20,7 @@ from .noise import NoiseModel, estimate_noise
 from .outliers import OutlierRemover
 from .partitions import (
     FeatureBlocks,
+    HeldOutPixels,
     MoleculeSplit,
     Pair,
     PixelGrid,
@@ -38,6 +39,7 @@ __all__ = [
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
+    "HeldOutPixels",
     "ImageDenoiser",
     "InSample",
     "JInvariantWrapper",
