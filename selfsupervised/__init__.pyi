@@ -14,6 +14,8 @@ from .correlation import CorrelatedNoiseWarning, noise_correlation
 from .counts import PCARegression
 from .fill import fill_missing
 from .images.bayer import BayerPacker
+from .images.loading import load
+from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
@@ -46,6 +48,7 @@ __all__ = [
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
+    "Neighbor2NeighborDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
     "OutlierRemover",
@@ -64,6 +67,7 @@ __all__ = [
     "estimate_noise",
     "estimated_psnr",
     "fill_missing",
+    "load",
     "noise_correlation",
     "self_supervised_loss",
 ]

@@ -15,7 +15,9 @@ from safetensors import safe_open  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from skorch import NeuralNet  # noqa: E402
 
-from selfsupervised.networks import DnCNN  # noqa: E402
+import selfsupervised as ss  # noqa: E402
+from selfsupervised.images.loading import DENOISERS  # noqa: E402
+from selfsupervised.networks import DnCNN, UNet  # noqa: E402
 from selfsupervised.training import saving  # noqa: E402
 from selfsupervised.training.saving import load_estimator, save_estimator  # noqa: E402
 
@@ -137,6 +139,27 @@ def test_all_that_was_learned_comes_back(X, tmp_path):
     assert loaded.known_["shape"] == (2, 8, 9) and loaded.known_["kept"] is None
     assert loaded.known_["flags"].tolist() == [True, False]
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+@pytest.mark.parametrize("denoiser", DENOISERS)
+def test_network_denoisers(denoiser, rng, tmp_path):
+    X = rng.normal(10, 3, size=(1, 16, 17, 2)).astype(np.float32)
+    module = partial(UNet, width=2, depth=1)
+    fitted = denoiser(module, max_steps=2, channel_axis=-1, device="cpu", random_state=4).fit(X)
+    fitted.save(tmp_path / "a")
+    out = fitted.transform(X)
+    for loaded in (denoiser.load(tmp_path / "a", device="cpu"), ss.load(tmp_path / "a")):
+        assert type(loaded) is denoiser
+        np.testing.assert_array_equal(loaded.transform(X), out)
+        assert loaded.score(X) == fitted.score(X)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(loaded)).transform(X), out)
+        np.testing.assert_array_equal(clone(loaded).fit(X).transform(X), out)
+        assert loaded.set_params(warm_start=True).fit(X).n_steps_ == 4
+
+
+def test_every_network_denoiser_can_be_loaded():
+    public = {getattr(ss, name) for name in ss.__all__}
+    assert {cls for cls in public if hasattr(cls, "load")} == set(DENOISERS)
 
 
 @pytest.mark.parametrize("module", [Foreign, Foreign(), partial(Foreign, bias=True)])

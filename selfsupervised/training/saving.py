@@ -260,6 +260,8 @@ def _parameters(estimator, tensors):
     """The constructor's parameters as JSON, without those that cannot be."""
     encoded, left_out = {}, []
     for name, value in estimator.get_params(deep=False).items():
+        if name == "device":  # is said in loading
+            continue
         try:
             encoded[name] = _encode(value, tensors, name)
         except _NotStorableError:
