@@ -44,10 +44,19 @@ class Tiny(TransformerMixin, BaseEstimator):
     """The least that can be saved: it fits by chance, and learns something of every kind."""
 
     def __init__(
-        self, module=None, *, gain=1.0, callbacks=None, optimizer="Adam", device="auto", seed=0
+        self,
+        module=None,
+        *,
+        gain=1.0,
+        partition=None,
+        callbacks=None,
+        optimizer="Adam",
+        device="auto",
+        seed=0,
     ):
         self.module = module
         self.gain = gain
+        self.partition = partition
         self.callbacks = callbacks
         self.optimizer = optimizer
         self.device = device
@@ -128,9 +137,14 @@ def test_loaded_does_what_the_saved_one_does(module, X, tmp_path):
 
 
 def test_all_that_was_learned_comes_back(X, tmp_path):
-    fitted = Tiny(gain=2).fit(X.astype(">f8"))
+    plus = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+    partition = ss.PixelGrid(3, footprint=plus)
+    fitted = Tiny(gain=2, partition=partition, optimizer=torch.optim.SGD).fit(X.astype(">f8"))
     loaded = load_estimator(saved(fitted, tmp_path / "a.safetensors"), [Tiny])
     assert set(vars(loaded)) == set(vars(fitted))
+    assert type(loaded.partition) is ss.PixelGrid and loaded.partition.stride == 3
+    np.testing.assert_array_equal(loaded.partition.footprint, plus)
+    loaded.partition = partition
     assert loaded.get_params() == fitted.get_params()
     np.testing.assert_array_equal(loaded.mean_, fitted.mean_)
     assert loaded.mean_.flags.writeable
@@ -273,10 +287,11 @@ def test_newer_files(X, tmp_path):
         load_estimator(path, [Tiny])
 
 
-@pytest.mark.parametrize("kind", ["network", "optimizer"])
+@pytest.mark.parametrize("kind", ["network", "optimizer", "partition"])
 def test_names_are_looked_up_in_tables_only(kind, X, tmp_path):
     path = saved(Tiny().fit(X), tmp_path / "a")
     named = {"name": "exec", "form": "class", "arguments": {"dict": {}}}
-    changed(path, parameters={"module": {kind: named if kind == "network" else "exec"}})
+    content = {"network": named, "optimizer": "exec", "partition": ["exec", {"dict": {}}]}[kind]
+    changed(path, parameters={"module": {kind: content}})
     with pytest.raises(ValueError, match="needs 'exec', which this one lacks"):
         load_estimator(path, [Tiny])

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from sklearn.utils.validation import check_is_fitted
 
-from selfsupervised import networks
+from selfsupervised import networks, partitions
 from selfsupervised._files import replacing
 
 FORMAT = 1
@@ -33,6 +33,11 @@ NETWORKS = {
     name: network
     for name, network in vars(networks).items()
     if inspect.isclass(network) and issubclass(network, torch.nn.Module)
+}
+PARTITIONS = {
+    name: partition
+    for name, partition in vars(partitions).items()
+    if inspect.isclass(partition) and hasattr(partition, "get_params")
 }
 OPTIMIZERS = {
     name: optimizer
@@ -224,6 +229,9 @@ def _decode(value, tensors):
         return tensors[content].numpy().copy()
     if kind == "optimizer":
         return OPTIMIZERS[content]
+    if kind == "partition":
+        name, parameters = content
+        return PARTITIONS[name](**_decode(parameters, tensors))
     return _decode_network(content, tensors)
 
 
@@ -304,6 +312,9 @@ def _encode(value, tensors, where):
         return {"dict": {k: _encode(v, tensors, f"{where}.{k}") for k, v in value.items()}}
     if _is_in(OPTIMIZERS, value):
         return {"optimizer": value.__name__}
+    if _is_in(PARTITIONS, type(value)):
+        parameters = _encode(value.get_params(deep=False), tensors, where)
+        return {"partition": [type(value).__name__, parameters]}
     return {"network": _encode_network(value, tensors, where)}
 
 
