@@ -13,6 +13,9 @@ from .classical import (
 from .correlation import CorrelatedNoiseWarning, noise_correlation
 from .counts import PCARegression
 from .fill import fill_missing
+from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
+from .images.noise2same import Noise2SameDenoiser
+from .images.noise2self import Noise2SelfDenoiser
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
@@ -44,6 +47,9 @@ __all__ = [
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
+    "Neighbor2NeighborDenoiser",
+    "Noise2SameDenoiser",
+    "Noise2SelfDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
     "OutlierRemover",
