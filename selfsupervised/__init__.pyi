@@ -16,6 +16,8 @@ from .fill import fill_missing
 from .images.bayer import BayerPacker
 from .images.loading import load
 from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
+from .images.noise2same import Noise2SameDenoiser
+from .images.noise2self import Noise2SelfDenoiser
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
@@ -49,6 +51,8 @@ __all__ = [
     "MoleculeSplit",
     "NLRidgeDenoiser",
     "Neighbor2NeighborDenoiser",
+    "Noise2SameDenoiser",
+    "Noise2SelfDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
     "OutlierRemover",

@@ -21,7 +21,7 @@ from selfsupervised.networks import needed_multiple, receptive_radius
 from selfsupervised.partitions import HeldOutPixels
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
 from selfsupervised.training.net import new_net, seeded, train
-from selfsupervised.training.passes import PRECISIONS, WeightedMSE, choose_device, in_precision
+from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
 from selfsupervised.training.saving import load_estimator, save_estimator
 from selfsupervised.training.source import Source, is_lazy
 from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
@@ -104,7 +104,10 @@ class NetworkDenoiser(ImageDenoiser):
 
     def criterion(self):
         """The loss, a `WeightedMSE`; to be implemented."""
-        return WeightedMSE()
+        raise NotImplementedError
+
+    def prepare(self, source):
+        """Find out what the scheme needs to know of the data, a `Source`, before training."""
 
     def default_module(self, n_channels, n_dims):
         """The network of the paper; to be implemented."""
@@ -170,6 +173,7 @@ class NetworkDenoiser(ImageDenoiser):
             turn=self.turn,
             seed=(self.seed_, self.n_steps_),
         )
+        self.prepare(source)
         with seeded(self.seed_, device):
             network = self.net_.module_.network if again else None
             net = self._new_net(network, valid=HeldOut(source, seed=self.seed_))
@@ -256,6 +260,12 @@ class NetworkDenoiser(ImageDenoiser):
         if not is_lazy(X):
             return super().transform(X)
         self._check(X)
+        if getattr(self, "inference", "direct") != "direct":
+            raise ValueError(
+                f"{type(self).__name__} expected an array in memory for inference="
+                f"{self.inference!r}, got {type(X).__name__}; use inference='direct', or pass "
+                f"np.array(X)."
+            )
         if not is_ragged(X):
             lazy = as_dask(X)
             X = X if lazy is None else lazy
@@ -265,12 +275,12 @@ class NetworkDenoiser(ImageDenoiser):
     def _denoise(self, image):
         x = image[None] if self.channel_axis is None else np.moveaxis(image, -1, 0)
         self._check_like_fitted(len(x), x.ndim - 1)
-        out = self._output(((x - self.mean_) / (self.scale_ or 1.0)).astype(np.float32))
+        out = self.infer(((x - self.mean_) / (self.scale_ or 1.0)).astype(np.float32))
         out = out.astype(np.float64) * self.scale_ + self.mean_
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, -1)
 
-    def _output(self, x):
-        """Output of the network for a normalised image, (n_channels, *spatial)."""
+    def infer(self, x):
+        """Output for a normalised image of shape (n_channels, *spatial), float32."""
         small = x[0].size <= SMALL if self.tile is None else max(x.shape[1:]) <= self.tile
         return self._pass(x) if small else predict_tiles(self._pass, x, **self._tiles(x.shape[1:]))
 

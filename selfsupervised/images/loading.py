@@ -3,9 +3,11 @@
 """Any network estimator from its file."""
 
 from selfsupervised.images.neighbor2neighbor import Neighbor2NeighborDenoiser
+from selfsupervised.images.noise2same import Noise2SameDenoiser
+from selfsupervised.images.noise2self import Noise2SelfDenoiser
 from selfsupervised.training.saving import load_estimator
 
-DENOISERS = [Neighbor2NeighborDenoiser]
+DENOISERS = [Neighbor2NeighborDenoiser, Noise2SameDenoiser, Noise2SelfDenoiser]
 
 
 def load(path, *, module=None, device="auto"):

@@ -9,7 +9,7 @@ for g1(y). What differs between neighbours is corrected for by the network's own
     L = L_rec + gamma L_reg
       = |f(g1(y)) - g2(y)|^2 + gamma |f(g1(y)) - g2(y) - (g1(f(y)) - g2(f(y)))|^2
 
-with no gradient through f(y) (Huang et al., Eqs. 10 to 12).
+with no gradient through f(y) (Huang et al., Eq. 7).
 """
 
 from numbers import Real
@@ -24,8 +24,9 @@ from selfsupervised.networks import UNet
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-# Pixels of a cell are numbered 0 1 / 2 3. Ordered pairs that share an edge.
+# Pixels of a cell are numbered 0 1 / 2 3. Ordered pairs that share an edge, and the others.
 PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)])
+DIAGONAL = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
 @described(batch_size=4, lr="3e-4")
@@ -43,8 +44,8 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         Weight of the regulariser at the end of training, to which it rises in proportion to
         the step. Larger is smoother; the paper has 2 for synthetic and 1 for real noise.
     sampler : {{"random", "fixed"}}, default="random"
-        Whether each cell has a pair of its own out of eight, or all have the same one: the
-        upper two pixels (an ablation of the paper).
+        Whether each cell has a pair of its own, out of the eight that share an edge, or all
+        cells of a crop have the same one, out of all twelve (an ablation of the paper).
     {parameters}
 
     Attributes
@@ -145,9 +146,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     def scheme(self, x, rng, progress):
         """g1(y) and y as inputs; g2(y), which pixels were drawn, and gamma as targets."""
         cells = (len(x), *x.shape[2:-2], x.shape[-2] // 2, x.shape[-1] // 2)
-        drawn = rng.integers(len(PAIRS), size=cells) if self.sampler == "random" else 0
-        first, second = np.moveaxis(np.broadcast_to(PAIRS[drawn], (*cells, 2)), -1, 0)
-        first, second = torch.from_numpy(first.copy()), torch.from_numpy(second.copy())
+        first, second = map(torch.from_numpy, draw_pairs(cells, self.sampler, rng))
         y = torch.from_numpy(x)
         g1 = subsample(y, first).numpy()
         target, weight = target_of(subsample(y, second).numpy())
@@ -158,7 +157,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
 
 
 class Neighbor2NeighborLoss(WeightedMSE):
-    """L_rec + gamma L_reg, Eq. 12 of the paper."""
+    """L_rec + gamma L_reg, Eq. 7 of the paper."""
 
     def loss(self, outputs, targets):
         """Loss of f(g1(y)) and f(y)."""
@@ -169,6 +168,30 @@ class Neighbor2NeighborLoss(WeightedMSE):
         l_rec = weighted_mean(difference.square(), weight)
         l_reg = weighted_mean((difference - expected).square(), weight)
         return l_rec + gamma * l_reg
+
+
+def draw_pairs(cells, sampler, rng):
+    """Numbers of the two pixels that are taken from each cell.
+
+    Parameters
+    ----------
+    cells : tuple of int
+        (n, *cells), how many there are along each axis.
+    sampler : {"random", "fixed"}
+        See `Neighbor2NeighborDenoiser`.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    first, second : ndarray of int64 of shape `cells`
+    """
+    if sampler == "random":
+        pairs = PAIRS[rng.integers(len(PAIRS), size=cells)]
+    else:
+        choice = np.concatenate([PAIRS, DIAGONAL])
+        pairs = choice[rng.integers(len(choice), size=cells[0])]
+        pairs = np.broadcast_to(pairs.reshape(-1, *[1] * (len(cells) - 1), 2), (*cells, 2))
+    return pairs[..., 0].copy(), pairs[..., 1].copy()
 
 
 def subsample(x, which):

@@ -98,9 +98,7 @@ def new_net(
     own: list = [*(callbacks or []), ("best", BestState(patience))]
     if halvings:
         schedule = partial(halved, at=tuple(halvings), max_steps=max_steps)
-        own.append(
-            ("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))
-        )
+        own.append(("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch")))
     if verbose:
         own.append(("progress", Progress(max_steps)))
     split = predefined_split(valid) if valid is not None and len(valid) else None

@@ -66,9 +66,11 @@ class Source:
         (self.n_channels,) = n_channels
         self.shapes = [shape if channel_axis is None else shape[:-1] for shape in shapes]
         self.mean, self.scale = normalization or self._moments()
-        self._cache = None if is_lazy(X) else [
-            self._load(number, whole(shape)) for number, shape in enumerate(self.shapes)
-        ]
+        self._cache = (
+            None
+            if is_lazy(X)
+            else [self._load(number, whole(shape)) for number, shape in enumerate(self.shapes)]
+        )
 
     def crop(self, number, start, shape):
         """A crop of an image, and which of its pixels are held out.
@@ -98,6 +100,17 @@ class Source:
             values = np.pad(values, [(0, 0), *beyond], constant_values=np.nan)
             hidden = np.pad(hidden, beyond)
         return values, hidden
+
+    def sample(self, n_crops):
+        """As many random crops, (n_channels, *spatial), with NaN at what is held out."""
+        rng = np.random.default_rng(self.seed)
+        crops = []
+        for _ in range(min(n_crops, N_SAMPLED)):
+            number, start = random_place(self.shapes, (SAMPLED_EDGE,) * len(self.shapes[0]), rng)
+            size = [min(SAMPLED_EDGE, n) for n in self.shapes[number]]
+            values, hidden = self.crop(number, start, size)
+            crops.append(np.where(hidden, np.float32(np.nan), values))
+        return crops
 
     def _load(self, number, slices):
         values = (self._read(number, slices) - self.mean) / (self.scale or 1.0)
