@@ -4,6 +4,9 @@
 
 Noise is Gaussian with a standard deviation of 25 on [0, 255], seeded, neither clipped nor
 rounded; each picture has one noisy version, made once. PSNR is of unclipped output.
+
+On a machine that is busy with other things too, set OMP_WAIT_POLICY=PASSIVE: threads that wait
+for others by spinning make small networks many times slower there.
 """
 
 import sys
@@ -25,6 +28,7 @@ from selfsupervised import (
     Noise2SameDenoiser,
     Noise2SelfDenoiser,
 )
+from selfsupervised.images._network import N_EPOCHS
 from selfsupervised.networks import DnCNN, UNet
 from selfsupervised.training.net import halved
 
@@ -89,11 +93,30 @@ class Curve(Callback):
         return min(known)[1] if known and self.points[-1][0] > 50 * minutes else ""
 
 
+class Stopwatch(Callback):
+    """Seconds of training and of validation in each epoch."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.epochs = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.start = time.perf_counter()
+
+    def on_batch_end(self, net, training, **kwargs):
+        if training:
+            self.trained = time.perf_counter()
+
+    def on_epoch_end(self, net, **kwargs):
+        now = time.perf_counter()
+        self.epochs.append((self.trained - self.start, now - self.trained))
+
+
 def steps_in(minutes, estimator, noisy):
-    """How many steps fit into the time, judged by a few."""
-    _, few = timed(estimator.set_params(max_steps=TRIAL_STEPS).fit, noisy[None])
-    _, more = timed(estimator.set_params(max_steps=3 * TRIAL_STEPS).fit, noisy[None])
-    return max(int(60 * minutes * 2 * TRIAL_STEPS / max(more - few, 1e-3)), TRIAL_STEPS)
+    """How many steps fit into the time, judged by a few, each of which is an epoch."""
+    watch = Stopwatch()
+    estimator.set_params(max_steps=TRIAL_STEPS, callbacks=[watch]).fit(noisy[None])
+    step, validation = np.median(watch.epochs, axis=0)
+    return max(int((60 * minutes - N_EPOCHS * validation) / step), TRIAL_STEPS)
 
 
 def single_pictures(quick):
