@@ -260,12 +260,6 @@ class NetworkDenoiser(ImageDenoiser):
         if not is_lazy(X):
             return super().transform(X)
         self._check(X)
-        if getattr(self, "inference", "direct") != "direct":
-            raise ValueError(
-                f"{type(self).__name__} expected an array in memory for inference="
-                f"{self.inference!r}, got {type(X).__name__}; use inference='direct', or pass "
-                f"np.array(X)."
-            )
         if not is_ragged(X):
             lazy = as_dask(X)
             X = X if lazy is None else lazy

@@ -49,11 +49,14 @@ PARAMETERS = """
 ATTRIBUTES = """
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_.network`` is the torch module.
-    mean_, scale_ : float
-        The network sees ``(X - mean_) / scale_``, learned from the pixels that were not held
-        out.
-    n_channels_, n_dims_ : int
-        Number of channels, 1 where there is no channel axis, and of spatial axes.
+    mean_ : float
+        Mean of the pixels that were not held out, in units of `X`.
+    scale_ : float
+        Their standard deviation; the network sees ``(X - mean_) / scale_``.
+    n_channels_ : int
+        Number of channels, 1 where there is no channel axis.
+    n_dims_ : int
+        Number of spatial axes.
     seed_ : int
         What `random_state` came to.
     held_out_fraction_ : float

@@ -144,7 +144,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         return Neighbor2NeighborLoss()
 
     def scheme(self, x, rng, progress):
-        """g1(y) and y as inputs; g2(y), which pixels were drawn, and gamma as targets."""
+        """Make g1(y) and y inputs; g2(y), which pixels were drawn, and gamma targets."""
         cells = (len(x), *x.shape[2:-2], x.shape[-2] // 2, x.shape[-1] // 2)
         first, second = map(torch.from_numpy, draw_pairs(cells, self.sampler, rng))
         y = torch.from_numpy(x)

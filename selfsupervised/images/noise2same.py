@@ -157,7 +157,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         return Noise2SameLoss(self.lambda_)
 
     def scheme(self, x, rng, progress):
-        """x and x_Jc as inputs; x, and where J is, as targets."""
+        """Make x and x_Jc inputs; x, and where J is, targets."""
         J = stratified(x.shape, self.masked, rng)
         seen = np.where(J, np.float32(np.nan), x)
         if self.fill == "normal":

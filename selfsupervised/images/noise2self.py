@@ -143,7 +143,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         return Noise2SelfLoss()
 
     def scheme(self, x, rng, progress):
-        """Crops without one J, and what they had there."""
+        """Make crops without one J inputs, and what they had there targets."""
         labels, n_subsets = self._labels(x.shape[1:])
         J = labels == rng.integers(n_subsets)
         seen = np.where(self._hidden(J), np.float32(np.nan), x)
@@ -165,6 +165,14 @@ class Noise2SelfDenoiser(NetworkDenoiser):
             return out
         f, x = np.moveaxis(out, 0, -1), np.moveaxis(x, 0, -1)
         return np.moveaxis(mixed([f], [x], "optimal", channel_axis=-1)[0], -1, 0)
+
+    def _denoise_lazily(self, image):
+        if self.inference != "direct":
+            raise ValueError(
+                f"Noise2SelfDenoiser expected an array in memory for inference={self.inference!r}, "
+                f"got a {type(image).__name__}; use inference='direct', or pass np.array(X)."
+            )
+        return super()._denoise_lazily(image)
 
     def _labels(self, shape):
         """Number of the subset of each pixel, (1 or n_channels, *spatial), and how many."""
