@@ -16,4 +16,13 @@ def __getattr__(name):
         from importlib.metadata import version
 
         return version("selfsupervised")
-    return _lazy_getattr(name)
+    try:
+        return _lazy_getattr(name)
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "skorch"):
+            raise ImportError(
+                f"{name} needs {error.name}, which is not installed: "
+                f"`pip install selfsupervised[networks]`.",
+                name=error.name,
+            ) from error
+        raise

@@ -13,12 +13,18 @@ from .classical import (
 from .correlation import CorrelatedNoiseWarning, noise_correlation
 from .counts import PCARegression
 from .fill import fill_missing
+from .images.bayer import BayerPacker
+from .images.loading import load
+from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
+from .images.noise2same import Noise2SameDenoiser
+from .images.noise2self import Noise2SelfDenoiser
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
 from .outliers import OutlierRemover
 from .partitions import (
     FeatureBlocks,
+    HeldOutPixels,
     MoleculeSplit,
     Pair,
     PixelGrid,
@@ -31,17 +37,22 @@ from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 from .variance_stabilizer import VarianceStabilizer
 
 __all__ = [
+    "BayerPacker",
     "BilateralDenoiser",
     "CorrelatedNoiseWarning",
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
+    "HeldOutPixels",
     "ImageDenoiser",
     "InSample",
     "JInvariantWrapper",
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
+    "Neighbor2NeighborDenoiser",
+    "Noise2SameDenoiser",
+    "Noise2SelfDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
     "OutlierRemover",
@@ -60,6 +71,7 @@ __all__ = [
     "estimate_noise",
     "estimated_psnr",
     "fill_missing",
+    "load",
     "noise_correlation",
     "self_supervised_loss",
 ]

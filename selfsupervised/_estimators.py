@@ -49,6 +49,14 @@ def learns(estimator):
     return is_regressor(estimator) or get_tags(estimator).requires_fit
 
 
+def holds_out(estimator):
+    """Whether `fit` of `estimator` holds out entries by itself, on which it can be judged.
+
+    Its class has a property `held_out_partition_` then: the partition that hides these entries.
+    """
+    return hasattr(type(estimator), "held_out_partition_")
+
+
 def check_forgets(estimator):
     """Raise if some part of `estimator` stays fitted when cloned, as frozen parts do."""
     fresh = clone(estimator)

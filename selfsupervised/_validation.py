@@ -105,7 +105,7 @@ def check_channel_axis(channel_axis, *, caller):
         )
 
 
-def _check_ndim(ndim, shape, *, channel_axis, caller):
+def check_ndim(ndim, shape, *, channel_axis, caller):
     """Raise unless `ndim` axes can be images of two or three spatial axes in a stack."""
     n_channel_axes = int(channel_axis is not None)
     if ndim - n_channel_axes in (3, 4):
@@ -156,7 +156,7 @@ def check_images(X, *, channel_axis=None, caller):
     check_channel_axis(channel_axis, caller=caller)
     if not is_ragged(X):
         images = as_float(X, caller=caller)
-        _check_ndim(images.ndim, images.shape, channel_axis=channel_axis, caller=caller)
+        check_ndim(images.ndim, images.shape, channel_axis=channel_axis, caller=caller)
         _check_measured(images, caller=caller)
         return images
     images = []
@@ -164,7 +164,7 @@ def check_images(X, *, channel_axis=None, caller):
         which = f"{caller} (image {number} of the list)"
         images.append(as_float(image, caller=which))
         stack = images[-1][None]
-        _check_ndim(stack.ndim, stack.shape, channel_axis=channel_axis, caller=which)
+        check_ndim(stack.ndim, stack.shape, channel_axis=channel_axis, caller=which)
         _check_measured(stack, caller=which)
     if len({image.ndim for image in images}) > 1:
         raise ValueError(

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pictures in files: read with their channels, written whole or not at all."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import tifffile
+
+from selfsupervised._files import replacing
 
 TIFF = (".tif", ".tiff")
 
@@ -71,16 +71,8 @@ def write_image(path, image):
         raise ValueError(
             f"{path.suffix or 'This'} files hold uint8 or uint16, got {image.dtype}; write a .tif."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    try:
+    with replacing(path) as beside:
         if tiff:
             tifffile.imwrite(beside, image)
         else:
             iio.imwrite(beside, image)
-        Path(beside).chmod(0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

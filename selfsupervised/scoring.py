@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from selfsupervised._estimators import as_denoiser, channel_axis_of, learns
+from selfsupervised._estimators import as_denoiser, channel_axis_of, holds_out, learns
 from selfsupervised._validation import check_images, is_finite_number, is_whole_number
 from selfsupervised.j_invariant import JInvariantWrapper
 from selfsupervised.losses import get_loss, mean_loss
@@ -40,7 +40,9 @@ def self_supervised_loss(
         Noisy images or a noisy table.
     partition : partition or "auto", default="auto"
         Which entries are hidden together. "auto" is the wrapper's own for a
-        `JInvariantWrapper`, otherwise what the wrapper would choose.
+        `JInvariantWrapper`, the entries that an estimator held out in `fit` for one that does
+        so (networks; `X` must then be what it was fitted on, or independent of it), otherwise
+        what the wrapper would choose.
     fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
         What stands for hidden values. A `JInvariantWrapper` has its own.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
@@ -48,8 +50,9 @@ def self_supervised_loss(
     n_subsets : int, default=None
         Judge on this many of the subsets only; faster, and less precise.
     refit : bool, default=True
-        Whether an estimator that learns is fitted anew on what it may see. False says that it
-        learned from other measurements than `X`, and uses it as it is.
+        Whether an estimator that learns is fitted anew on what it may see, unless it held out
+        the very entries that it is judged on. False says that it learned from other
+        measurements than `X`, and uses it as it is.
     random_state : int, RandomState, Generator or None, default=0
         Seed of random fills.
 
@@ -81,6 +84,12 @@ def self_supervised_loss(
     if isinstance(estimator, JInvariantWrapper) and _is_auto(partition):
         wrapper = estimator if hasattr(estimator, "estimators_") else clone(estimator).fit(X)
         return mean_loss(wrapper.judge(X, n_subsets), loss)
+    if refit and holds_out(estimator):
+        if _is_auto(partition) and not hasattr(estimator, "held_out_partition_"):
+            estimator = clone(estimator).fit(X)
+        own = getattr(estimator, "held_out_partition_", None)
+        if own is not None and (_is_auto(partition) or repr(partition) == repr(own)):
+            partition, refit = own, False
     wrapper = JInvariantWrapper(
         estimator, partition=partition, fill=fill, random_state=random_state
     )

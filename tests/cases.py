@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A picture, and every estimator of the library with parameters that make it quick."""
 
+from importlib.util import find_spec
+
 import numpy as np
 from sklearn.linear_model import Ridge
 
 import selfsupervised as ss
+from selfsupervised.estimator_checks import RowsAsImages
 
 
 def smooth_image(shape=(64, 64), seed=0):
@@ -18,6 +21,16 @@ def smooth_image(shape=(64, 64), seed=0):
         inside = np.all([(a > c) & (a < c + 0.3) for a, c in zip(axes, corner)], axis=0)
         image[inside] += rng.uniform(-0.4, 0.4)
     return image
+
+
+def public():
+    """Public names and what they stand for; without torch, those that do without it."""
+    for name in ss.__all__:
+        try:
+            yield name, getattr(ss, name)
+        except ImportError:
+            if HAS_NETWORKS:
+                raise
 
 
 class ShrinkToMean:
@@ -45,6 +58,35 @@ IMAGE_DENOISERS = [
     ss.VarianceStabilizer(ss.WaveletDenoiser()),
     ss.WaveletDenoiser(),
 ]
+HAS_NETWORKS = bool(find_spec("torch") and find_spec("skorch"))
+NETWORK_DENOISERS: list = []
+if HAS_NETWORKS:
+    import torch
+    from torch import nn
+
+    class TinyNet(nn.Module):
+        """Two convolutions, as many pixels in as out, and nearly nothing to compute."""
+
+        def __init__(self, in_channels=1, n_dims=2):
+            super().__init__()
+            conv = nn.Conv2d if n_dims == 2 else nn.Conv3d
+            self.layers = nn.Sequential(
+                conv(in_channels, 4, 3, padding=1), nn.LeakyReLU(), conv(4, in_channels, 1)
+            )
+            with torch.no_grad():
+                self.layers[-1].weight.mul_(0.1)
+                self.layers[-1].bias.zero_()
+
+        def forward(self, x):
+            return self.layers(x)
+
+    TINY = {"module": TinyNet, "max_steps": 2, "batch_size": 2, "patch_size": None}
+    NETWORK_DENOISERS += [
+        ss.Neighbor2NeighborDenoiser(**TINY),
+        ss.Noise2SameDenoiser(**TINY, lambda_inv="noise"),
+        ss.Noise2SelfDenoiser(**TINY, inference="j_invariant"),
+    ]
+IMAGE_DENOISERS += NETWORK_DENOISERS
 WRAPPED = [
     ss.JInvariantWrapper(ss.GaussianDenoiser()),
     ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),
@@ -76,3 +118,13 @@ class PatchMemory(ss.ImageDenoiser):
 
     def transform(self, X):
         return self.memory_[: len(X)]
+
+
+class RowsAsMosaics(RowsAsImages):
+    """For what packs frames: each value fills a 2 x 2 cell, and the first channel comes back."""
+
+    def transform(self, X):
+        return super().transform(X)[..., 0]
+
+    def _images(self, X, reset=False):
+        return super()._images(X, reset).repeat(2, axis=1).repeat(2, axis=2)

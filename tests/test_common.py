@@ -8,11 +8,23 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import selfsupervised as ss
-from cases import IMAGE_DENOISERS, TABLE_ESTIMATORS, WRAPPED
+from cases import (
+    IMAGE_DENOISERS,
+    NETWORK_DENOISERS,
+    TABLE_ESTIMATORS,
+    WRAPPED,
+    RowsAsMosaics,
+    public,
+)
 from selfsupervised.estimator_checks import RowsAsImages, yield_denoiser_checks
 
 
 def expected_failures(estimator):
+    if isinstance(estimator, RowsAsImages) and estimator.estimator in NETWORK_DENOISERS:
+        return {
+            "check_fit2d_1feature": "a lone pixel that is held out leaves nothing to see, which is "
+            "said in words of images, not of tables"
+        }
     if isinstance(estimator, RowsAsImages) and isinstance(
         estimator.estimator, ss.JInvariantWrapper
     ):
@@ -31,7 +43,12 @@ def expected_failures(estimator):
 
 
 @parametrize_with_checks(
-    [*TABLE_ESTIMATORS, *map(RowsAsImages, IMAGE_DENOISERS), *map(RowsAsImages, WRAPPED)],
+    [
+        *TABLE_ESTIMATORS,
+        *map(RowsAsImages, IMAGE_DENOISERS),
+        *map(RowsAsImages, WRAPPED),
+        RowsAsMosaics(ss.BayerPacker()),
+    ],
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_battery(estimator, check):
@@ -55,10 +72,10 @@ def test_denoiser_battery(estimator, check):
 
 def test_every_public_estimator_is_in_the_batteries():
     tested = {type(estimator) for estimator in [*IMAGE_DENOISERS, *WRAPPED, *TABLE_ESTIMATORS]}
-    public = {
+    known = {
         obj
-        for name in ss.__all__
-        if isinstance(obj := getattr(ss, name), type)
-        and (hasattr(obj, "transform") or hasattr(obj, "predict"))
+        for _, obj in public()
+        if isinstance(obj, type) and (hasattr(obj, "transform") or hasattr(obj, "predict"))
     }
-    assert public - {ss.ImageDenoiser} == tested
+    # The packer, which is no denoiser, is in scikit-learn's battery only.
+    assert known - {ss.ImageDenoiser, ss.BayerPacker} == tested

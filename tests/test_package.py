@@ -17,7 +17,7 @@ from numpydoc.validate import validate
 from sklearn.base import clone
 
 import selfsupervised as ss
-from cases import IMAGE_DENOISERS, TABLE_ESTIMATORS, WRAPPED
+from cases import HAS_NETWORKS, IMAGE_DENOISERS, TABLE_ESTIMATORS, WRAPPED, public
 
 ROOT = Path(ss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -27,6 +27,7 @@ LAYERS = [
     [
         "_sklearn_compat",
         "_validation",
+        "_files",
         "fill",
         "_molecules",
         "noise",
@@ -60,8 +61,8 @@ LATE = {("_base", "scoring")}
 
 def test_exports_are_sorted_and_exist():
     assert ss.__all__ == sorted(ss.__all__)
-    for name in ss.__all__:
-        assert getattr(ss, name).__name__ == name
+    for name, obj in public():
+        assert obj.__name__ == name
     assert ss.__version__.startswith("0.")
     with pytest.raises(AttributeError, match="denoize"):
         ss.denoize  # noqa: B018
@@ -72,12 +73,25 @@ def test_import_is_light():
         "import sys, selfsupervised\n"
         "heavy = {'torch', 'skorch', 'anndata', 'scanpy', 'matplotlib', 'sklearn', 'skimage'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-        "selfsupervised.denoise; selfsupervised.JInvariantWrapper\n"
+        "selfsupervised.denoise; selfsupervised.JInvariantWrapper; selfsupervised.BayerPacker\n"
         "heavy -= {'sklearn', 'skimage'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_without_torch_a_network_says_what_to_install():
+    code = (
+        "import sys, selfsupervised\n"
+        "selfsupervised.HeldOutPixels\n"
+        "sys.modules['torch'] = None\n"
+        "try: selfsupervised.Noise2SelfDenoiser\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "Noise2SelfDenoiser needs torch" in done.stdout, done.stderr
+    assert "selfsupervised[networks]" in done.stdout
 
 
 def imports(path):
@@ -123,8 +137,7 @@ def test_files(path):
 
 
 def public_objects():
-    for name in ss.__all__:
-        obj = getattr(ss, name)
+    for name, obj in public():
         yield name, f"{obj.__module__}.{obj.__qualname__}"
         if isinstance(obj, type):
             for method, function in inspect.getmembers(obj, inspect.isfunction):
@@ -180,7 +193,8 @@ def test_fitted_attributes_are_documented(estimator):
 
 def test_every_module_imports():
     for module in pkgutil.walk_packages([str(ROOT)], "selfsupervised."):
-        if not module.name.endswith("__main__"):
+        needs_torch = module.name.split(".")[1] in ("networks", "training", "images")
+        if not module.name.endswith("__main__") and (HAS_NETWORKS or not needs_torch):
             importlib.import_module(module.name)
 
 

@@ -22,9 +22,20 @@ class Network(nn.Module):
         Number of spatial axes.
     **sizes : int
         Other whole numbers of one or more, such as width and depth; checked only.
+
+    Attributes
+    ----------
+    arguments : dict
+        What the network was made with, so that a file can say how to make it again.
     """
 
     multiple = 1
+    arguments: dict
+
+    def __new__(cls, *channels, **others):
+        network = super().__new__(cls)
+        network.arguments = dict(zip(("in_channels", "out_channels"), channels)) | others
+        return network
 
     def __init__(self, in_channels, out_channels, n_dims, **sizes):
         super().__init__()

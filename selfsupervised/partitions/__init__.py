@@ -15,6 +15,7 @@ which subset.
 """
 
 from selfsupervised.partitions.features import FeatureBlocks
+from selfsupervised.partitions.held_out import HeldOutPixels
 from selfsupervised.partitions.molecules import MoleculeSplit
 from selfsupervised.partitions.pair import Pair, assemble
 from selfsupervised.partitions.pixels import PixelGrid, PixelPartition, RandomPixels, SinglePixels
@@ -22,6 +23,7 @@ from selfsupervised.partitions.repeats import Repeats
 
 __all__ = [
     "FeatureBlocks",
+    "HeldOutPixels",
     "MoleculeSplit",
     "Pair",
     "PixelGrid",

@@ -73,18 +73,31 @@ def assemble(data, predictions):
     -------
     ndarray or list of ndarray
         The shape of `data`.
+
+    Raises
+    ------
+    ValueError
+        If the pairs leave out pixels, as those of `HeldOutPixels` do.
     """
     ragged = isinstance(data, list)
     out: Any = [np.zeros_like(x) for x in data] if ragged else np.zeros(data.shape, data.dtype)
     total_share: Any = None
+    missing = sum(x.size for x in data) if ragged else np.prod(data.shape)
     for pair, predicted in predictions:
         if pair.where is None:  # predictions of shares of the molecules add up
             out = out + predicted
             total_share = pair.judged_share + (0 if total_share is None else total_share)
-        elif ragged:
+            continue
+        missing = 0 if pair.columns is not None else missing - np.size(predicted)
+        if ragged:
             _put(out, pair, predicted)
         else:
             out[pair.where] = predicted
+    if total_share is None and missing:
+        raise ValueError(
+            f"Expected a partition that covers the data, got one that leaves out {missing} of its "
+            f"entries: judge by it, but denoise with another, such as PixelGrid()."
+        )
     return out if total_share is None else out / total_share
 
 

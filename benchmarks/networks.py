@@ -1,0 +1,361 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Networks trained on noisy pictures alone: on one picture, and on a small folder of them.
+
+Noise is Gaussian with a standard deviation of 25 on [0, 255], seeded, neither clipped nor
+rounded; each picture has one noisy version, made once. PSNR is of unclipped output.
+
+On a machine that is busy with other things too, set OMP_WAIT_POLICY=PASSIVE: threads that wait
+for others by spinning make small networks many times slower there.
+"""
+
+import sys
+import time
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import torch
+from skimage import color, data
+from skorch.callbacks import Callback
+
+from benchmarks._pictures import centre, clean_pictures, gaussian, psnr, with_noise
+from benchmarks.calibration import families, ours
+from benchmarks.report import Report, options
+from selfsupervised import (
+    Neighbor2NeighborDenoiser,
+    NLRidgeDenoiser,
+    Noise2SameDenoiser,
+    Noise2SelfDenoiser,
+)
+from selfsupervised.images._network import N_EPOCHS
+from selfsupervised.networks import DnCNN, UNet
+from selfsupervised.training.net import halved
+
+SIGMA = 25
+# Settings are for two slow cores: all sections together take half an hour.
+MINUTES = 1.2  # of training, for each scheme and picture of `one`
+MARKS = (1, 2, 5, 10)  # minutes in the table of `one`
+TRIAL_STEPS = 10  # by which the number of steps in those minutes is predicted
+FOLDER_STEPS = 600
+SMALL_STEPS, SMALL_EDGE = 100, 128  # of `lambda` and `gamma`: steps, and edge of the pictures
+QUICK_STEPS, QUICK_PATCH = 4, 32
+SCHEMES = {
+    "Noise2Self": Noise2SelfDenoiser,
+    "Noise2Same": Noise2SameDenoiser,
+    "Neighbor2Neighbor": Neighbor2NeighborDenoiser,
+}
+U_NET = partial(UNet, width=16, depth=3)
+# A folder: the same for all.
+FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 1e-3}
+HALVINGS = (0.4, 0.6, 0.7, 0.8, 0.9)  # shares of the steps after which the learning rate is halved
+# One picture: for each scheme what it learns best with in this time.
+ONE = {
+    "Noise2Self": {"module": partial(DnCNN, width=32), "patch_size": 96, "batch_size": 2},
+    "Noise2Same": {"module": U_NET, "patch_size": 64, "batch_size": 4},
+    "Neighbor2Neighbor": {"module": U_NET, "patch_size": 64, "batch_size": 4},
+}
+
+
+def say(*what):
+    print(*what, file=sys.stderr, flush=True)
+
+
+def timed(function, *arguments):
+    start = time.perf_counter()
+    out = function(*arguments)
+    return out, time.perf_counter() - start
+
+
+# -- one picture ---------------------------------------------------------------------------
+
+
+class Curve(Callback):
+    """PSNR and seconds of training at each validation; its own time is left out."""
+
+    def __init__(self, estimator, noisy, clean, peak):
+        self.estimator, self.noisy, self.clean, self.peak = estimator, noisy, clean, peak
+
+    def on_train_begin(self, net, **kwargs):
+        self.points, self.start = [], time.perf_counter()
+
+    def on_epoch_end(self, net, **kwargs):
+        now = time.perf_counter()
+        self.estimator.net_ = net
+        out = self.estimator.transform(self.noisy[None])[0]
+        loss = net.history[-1, "valid_loss"]
+        self.points.append((now - self.start, float(loss), psnr(out, self.clean, self.peak)))
+        self.start += time.perf_counter() - now
+
+    def at(self, minutes):
+        """PSNR of the state that a fit ended then would have kept: of least held-out loss."""
+        known = [(loss, value) for seconds, loss, value in self.points if seconds <= 60 * minutes]
+        return min(known)[1] if known and self.points[-1][0] > 50 * minutes else ""
+
+
+class Stopwatch(Callback):
+    """Seconds of training and of validation in each epoch."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.epochs = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.start = time.perf_counter()
+
+    def on_batch_end(self, net, training, **kwargs):
+        if training:
+            self.trained = time.perf_counter()
+
+    def on_epoch_end(self, net, **kwargs):
+        now = time.perf_counter()
+        self.epochs.append((self.trained - self.start, now - self.trained))
+
+
+def steps_in(minutes, estimator, noisy):
+    """How many steps fit into the time, judged by a few, each of which is an epoch."""
+    watch = Stopwatch()
+    estimator.set_params(max_steps=TRIAL_STEPS, callbacks=[watch]).fit(noisy[None])
+    step, validation = np.median(watch.epochs, axis=0)
+    return max(int((60 * minutes - N_EPOCHS * validation) / step), TRIAL_STEPS)
+
+
+def single_pictures(quick):
+    """Yield (name, noisy, clean, peak)."""
+    names = {"02": "House", "03": "Peppers"}
+    for stem, noisy, clean in with_noise("Set12", gaussian(SIGMA)):
+        if stem in names:
+            size = 64 if quick else 256
+            yield names[stem], centre(noisy, size), centre(clean, size), 255.0
+    clean = data.camera() / 255
+    noisy = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape)
+    if not quick:
+        yield "camera, 0.1", noisy, clean, 1.0
+
+
+def one(report, quick, minutes, axis):
+    """Each scheme trained on the one picture it denoises."""
+    rows, curves, figures = [], [], {}
+    for label, noisy, clean, peak in single_pictures(quick):
+        search, seconds = timed(ours, noisy, families(noisy)["nl-means"])
+        out = search.best_estimator_.estimator.fit_transform(noisy[None])[0]
+        reference = psnr(out, clean, peak)
+        rows.append([label, "NL-means, calibrated", 0, seconds, reference, ""])
+        out, seconds = timed(NLRidgeDenoiser().fit_transform, noisy[None])
+        rows.append([label, "NL-Ridge", 0, seconds, psnr(out[0], clean, peak), ""])
+        for name, settings in ONE.items():
+            estimator = SCHEMES[name](**settings, random_state=0)
+            if quick:
+                estimator.set_params(patch_size=QUICK_PATCH)
+            steps = QUICK_STEPS if quick else steps_in(minutes, estimator, noisy)
+            curve = Curve(estimator, noisy, clean, peak)
+            estimator.set_params(max_steps=steps, callbacks=[curve])
+            _, seconds = timed(estimator.fit, noisy[None])
+            value = psnr(estimator.transform(noisy[None])[0], clean, peak)
+            rows.append([label, name, steps, curve.points[-1][0], value, value - reference])
+            curves.append([label, name, *(curve.at(mark) for mark in MARKS)])
+            figures[f"{label}, {name}"] = {
+                "psnr": value,
+                "gain": value - reference,
+                "curve": [[round(x, 4) for x in point] for point in curve.points],
+            }
+            say(rows[-1])
+    report.table(
+        "One picture: the whole image denoised",
+        ["picture", "method", "steps", "seconds", "PSNR, dB", "gain over NL-means, dB"],
+        rows,
+    )
+    report.table(
+        "PSNR against minutes of training",
+        ["picture", "method", *(f"{mark} min" for mark in MARKS)],
+        curves,
+    )
+    return figures
+
+
+# -- a folder ------------------------------------------------------------------------------
+
+
+def training_pictures(axis, quick):
+    """Clean pictures, and two noisy versions of each."""
+    pictures = [x for _, x in clean_pictures("BSD300_train16")][: 2 if quick else None]
+    if axis is None:
+        pictures = [255 * color.rgb2gray(x / 255) for x in pictures]
+    rng = np.random.default_rng(0)
+    first, second = ([x + rng.normal(0, SIGMA, x.shape) for x in pictures] for _ in range(2))
+    return pictures, first, second
+
+
+def supervised(noisy, targets, steps, axis):
+    """A denoiser by the network of `FOLDER`, its crops, optimizer and schedule, given targets."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    edge, n_crops = FOLDER["patch_size"], FOLDER["batch_size"]
+    values = np.concatenate([x.ravel() for x in noisy])
+    mean, scale = values.mean(), values.std()
+
+    def as_input(images):
+        batch = np.stack(
+            [image[None] if axis is None else np.moveaxis(image, -1, 0) for image in images]
+        )
+        return torch.from_numpy(((batch - mean) / scale).astype(np.float32))
+
+    network = FOLDER["module"](1 if axis is None else 3)
+    optimizer = torch.optim.Adam(network.parameters(), lr=FOLDER["lr"])
+    halvings = partial(halved, at=HALVINGS, max_steps=steps)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, halvings)
+    for _ in range(steps):
+        seen, told = [], []
+        for _ in range(n_crops):
+            number = rng.integers(len(noisy))
+            top, left = (rng.integers(size - edge + 1) for size in noisy[number].shape[:2])
+            crop = np.s_[top : top + edge, left : left + edge]
+            seen.append(noisy[number][crop])
+            told.append(targets[number][crop])
+        optimizer.zero_grad()
+        (network(as_input(seen)) - as_input(told)).square().mean().backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+
+    def denoise(image):
+        with torch.no_grad():
+            out = network(as_input([image]))[0].double().numpy() * scale + mean
+        return out[0] if axis is None else np.moveaxis(out, 0, -1)
+
+    return denoise
+
+
+def fitted(scheme, noisy, steps, axis, **settings):
+    estimator = scheme(**FOLDER, max_steps=steps, channel_axis=axis, random_state=0)
+    estimator.halvings = HALVINGS
+    estimator.set_params(**settings).fit(noisy)
+    return lambda image: estimator.transform(image[None])[0]
+
+
+def mean_psnr(denoise, pictures):
+    return float(np.mean([psnr(denoise(noisy), clean) for _, noisy, clean in pictures]))
+
+
+def folder(report, quick, minutes, axis):
+    """Trained on sixteen noisy pictures, applied to others."""
+    clean, noisy, again = training_pictures(axis, quick)
+    steps = QUICK_STEPS if quick else FOLDER_STEPS
+    trainings = {
+        "clean targets": partial(supervised, noisy, clean, steps, axis),
+        "noisy pairs (Noise2Noise)": partial(supervised, noisy, again, steps, axis),
+    }
+    for name, scheme in SCHEMES.items():
+        trainings[name] = partial(fitted, scheme, noisy, steps, axis)
+    test_name = "Set12" if axis is None else "Set9"
+    test = list(with_noise(test_name, gaussian(SIGMA), quick=quick))
+    rows, figures = [], {}
+    for name, train in trainings.items():
+        denoise, seconds = timed(train)
+        value = mean_psnr(denoise, test)
+        figures[name] = value
+        rows.append([name, steps, seconds, value, value - figures["clean targets"]])
+        say(rows[-1])
+    report.table(
+        f"Trained on one noisy version of each of {len(noisy)} pictures, tested on {test_name}",
+        ["training", "steps", "seconds", "PSNR, dB", "against clean targets, dB"],
+        rows,
+    )
+    gap = {name: figures["clean targets"] - figures[name] for name in SCHEMES}
+    reached = {
+        "Neighbor2Neighbor within 0.35 dB of clean targets": gap["Neighbor2Neighbor"] <= 0.35,
+        "Noise2Same within 0.8 dB of clean targets": gap["Noise2Same"] <= 0.8,
+        "Noise2Self within 0.8 dB of clean targets": gap["Noise2Self"] <= 0.8,
+        "Noise2Same 0.3 dB above Noise2Self": gap["Noise2Same"] + 0.3 <= gap["Noise2Self"],
+    }
+    for sentence, yes in reached.items():
+        report.line(f"\n{sentence}: {'yes' if yes else 'no'}.")
+    return {"psnr": figures, **reached}
+
+
+# -- ablations of the papers -----------------------------------------------------------------
+
+
+def small_pictures(sigma, quick):
+    """(name, noisy, clean) of the middles of pictures."""
+    edge = QUICK_PATCH if quick else SMALL_EDGE
+    return list(with_noise("Set12", gaussian(sigma), every=2, edge=edge))
+
+
+def stack_of(pictures):
+    return np.stack([noisy for _, noisy, _ in pictures])
+
+
+def ablation(scheme, parameter, values, pictures, quick):
+    """PSNR on the pictures that were trained on, for each value of the parameter."""
+    found = []
+    for value in values:
+        steps = QUICK_STEPS if quick else SMALL_STEPS
+        patch_size = QUICK_PATCH if quick else FOLDER["patch_size"]
+        settings = {parameter: value, "patch_size": patch_size}
+        denoise = fitted(scheme, stack_of(pictures), steps, None, **settings)
+        found.append(mean_psnr(denoise, pictures))
+        say(scheme.__name__, settings, found[-1])
+    return found
+
+
+def best_lambda(report, quick, minutes, axis):
+    """Noise2Same, Fig. 4: the best weight of the invariance term follows the noise."""
+    sigmas = (10, 50) if quick else (10, 25, 50)
+    values = (0.5, 2.0) if quick else (0.25, 0.5, 1.0, 2.0, 4.0)
+    rows, best = [], []
+    for sigma in sigmas:
+        pictures = small_pictures(sigma, quick)
+        theory = 2 * sigma / stack_of(pictures).std()
+        found = ablation(Noise2SameDenoiser, "lambda_inv", values, pictures, quick)
+        best.append(values[int(np.argmax(found))])
+        rows.append([sigma, theory, *found, best[-1]])
+    report.table(
+        "Noise2Same by lambda, PSNR in dB; theory: 2 sigma in units of the data's deviation",
+        ["sigma", "theory", *(f"lambda {value}" for value in values), "best"],
+        rows,
+    )
+    seen = all(a <= b for a, b in pairwise(best)) and best[0] < best[-1]
+    report.line(f"\nThe best lambda grows with the noise, as in Fig. 4: {'yes' if seen else 'no'}.")
+    return {"best": dict(zip(map(str, sigmas), best, strict=True)), "seen": seen}
+
+
+def best_gamma(report, quick, minutes, axis):
+    """Neighbor2Neighbor, Table 3: too little regularisation blurs, too much keeps noise."""
+    values = (0.0, 2.0) if quick else (0.0, 2.0, 8.0, 20.0)
+    pictures = small_pictures(SIGMA, quick)
+    found = ablation(Neighbor2NeighborDenoiser, "gamma", values, pictures, quick)
+    report.table(
+        "Neighbor2Neighbor by gamma, PSNR in dB (paper: 31.77, 32.08, 32.02, 31.95)",
+        [f"gamma {value:g}" for value in values],
+        [found],
+    )
+    seen = int(np.argmax(found)) == 1
+    report.line(f"\nGamma of 2 is best, as in Table 3: {'yes' if seen else 'no'}.")
+    return {"psnr": dict(zip(map(str, values), found, strict=True)), "seen": seen}
+
+
+SECTIONS = {"one": one, "folder": folder, "lambda": best_lambda, "gamma": best_gamma}
+
+
+def main():
+    arguments = options(
+        __doc__,
+        only=("", f"run one section: {', '.join(SECTIONS)}"),
+        minutes=(MINUTES, "minutes of each training on one picture"),
+        colour=(0, "1: train and test the folder in colour"),
+    )
+    if arguments.only and arguments.only not in SECTIONS:
+        raise SystemExit(f"--only takes one of {', '.join(SECTIONS)}; got {arguments.only}.")
+    report = Report("networks", arguments.save, arguments.only)
+    axis = -1 if arguments.colour else None
+    sections = [arguments.only] if arguments.only else SECTIONS
+    report.end(
+        **{
+            name: SECTIONS[name](report, arguments.quick, arguments.minutes, axis)
+            for name in sections
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all denoisers with a network inside have in common."""
+
+import inspect
+from copy import deepcopy
+from functools import lru_cache
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from selfsupervised._base import ImageDenoiser
+from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised._validation import check_channel_axis, check_ndim, is_ragged, output_dtype
+from selfsupervised.fill import as_seed
+from selfsupervised.networks import needed_multiple, receptive_radius
+from selfsupervised.partitions import HeldOutPixels
+from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
+from selfsupervised.training.net import new_net, seeded, train
+from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
+from selfsupervised.training.saving import load_estimator, save_estimator
+from selfsupervised.training.source import Source, is_lazy
+from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
+
+TILE_BYTES = 2**31
+SMALL = 2**18  # pixels that are surely predicted at once
+N_EPOCHS, LONGEST_EPOCH = 50, 200
+
+
+class NetworkDenoiser(ImageDenoiser):
+    """Base of the denoisers that train a network on noisy images alone.
+
+    A subclass is one paper: ``scheme(x, rng, progress)``, which makes inputs and targets of a
+    batch of crops, ``criterion()``, the loss, ``default_module(...)``, and the constants below.
+    """
+
+    turn = True  # whether crops are mirrored and rotated
+    halvings: tuple = ()  # shares of all steps after which the learning rate is halved
+    patch_multiple = 1
+    default_patch = {2: 64, 3: 32}
+
+    _parameter_constraints: dict = {
+        **ImageDenoiser._parameter_constraints,
+        "module": [None, nn.Module, callable],
+        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "patch_size": [None, Interval(Integral, 1, None, closed="left"), tuple],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "optimizer": [str, callable],
+        "held_out": [Interval(Real, 0, 0.5, closed="right")],
+        "patience": [None, Interval(Integral, 1, None, closed="left")],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "device": [str, torch.device],
+        "compile": ["boolean"],
+        "callbacks": [None, list],
+        "warm_start": ["boolean"],
+        "tile": [None, Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state", np.random.Generator],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(self, **parameters):
+        # Subclasses name them all, as scikit-learn reads them off the signature.
+        for name, value in parameters.items():
+            setattr(self, name, value)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
+
+    @property
+    def held_out_partition_(self):
+        """The partition that hides the pixels that were held out of `fit`."""
+        check_is_fitted(self)
+        return HeldOutPixels(self.held_out_fraction_, random_state=self.seed_)
+
+    # -- a paper ---------------------------------------------------------------------------
+
+    def scheme(self, x, rng, progress):
+        """Inputs and targets for a step; to be implemented.
+
+        Parameters
+        ----------
+        x : ndarray of float32 of shape (n, n_channels, *spatial)
+            Normalised crops; NaN at what was not measured.
+        rng : numpy.random.Generator
+            For what is drawn.
+        progress : float
+            Share of the steps, with this one.
+
+        Returns
+        -------
+        inputs : array or dict of array
+            What `Passes` is called with.
+        targets : tuple
+            What the criterion needs.
+        """
+        raise NotImplementedError
+
+    def criterion(self):
+        """The loss, a `WeightedMSE`; to be implemented."""
+        raise NotImplementedError
+
+    def prepare(self, source):
+        """Find out what the scheme needs to know of the data, a `Source`, before training."""
+
+    def default_module(self, n_channels, n_dims):
+        """The network of the paper; to be implemented."""
+        raise NotImplementedError
+
+    # -- fitting ---------------------------------------------------------------------------
+
+    def fit(self, X, y=None):
+        """Train the network on noisy images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+            Noisy images of any numeric dtype; a list where sizes differ. NaN means "not
+            measured". Memory maps and dask, zarr and HDF5 arrays are read crop by crop.
+        y : None
+            Ignored: the noisy images are their own target.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `X` is no stack of images, a parameter is out of range, crops are larger than
+            every image, the device is not there, or the module changes the shape.
+        FloatingPointError
+            If the loss becomes NaN.
+        MemoryError
+            If memory is too small for a step.
+        """
+        data = self._check(X)
+        device = choose_device(self.device)
+        again = self.warm_start and hasattr(self, "net_")
+        if not again:
+            self.seed_, self.held_out_fraction_ = as_seed(self.random_state), float(self.held_out)
+            self.n_steps_ = 0
+        source = Source(
+            data,
+            channel_axis=self.channel_axis,
+            fraction=self.held_out_fraction_,
+            seed=self.seed_,
+            normalization=(self.mean_, self.scale_) if again else None,
+        )
+        shape = crop_shape(
+            self.patch_size,
+            source.shapes,
+            default=self.default_patch[len(source.shapes[0])],
+            multiple=self.patch_multiple,
+        )
+        if again:
+            self._check_like_fitted(source.n_channels, len(source.shapes[0]))
+        self.n_channels_, self.n_dims_ = source.n_channels, len(source.shapes[0])
+        self.mean_, self.scale_ = source.mean, source.scale
+        crops = Crops(
+            source,
+            self.scheme,
+            shape=shape,
+            n_batches=min(-(-self.max_steps // N_EPOCHS), LONGEST_EPOCH),
+            batch_size=self.batch_size,
+            max_steps=self.max_steps,
+            turn=self.turn,
+            seed=(self.seed_, self.n_steps_),
+        )
+        self.prepare(source)
+        with seeded(self.seed_, device):
+            network = self.net_.module_.network if again else None
+            net = self._new_net(network, valid=HeldOut(source, seed=self.seed_))
+            n_steps = train(net, crops)
+        self.net_ = net
+        return self._record(n_steps)
+
+    def _record(self, n_steps):
+        """Note how the training went."""
+        self.n_steps_ += n_steps
+        history, unit = self.net_.history, self.scale_**2
+        ends = np.cumsum([row.get("train_batch_count", 0) for row in history])
+        self.loss_curve_ = np.array(
+            [
+                (end, row["train_loss"], unit * row.get("valid_loss", np.nan))
+                for end, row in zip(ends, history)
+                if "train_loss" in row
+            ]
+        ).reshape(-1, 3)
+        held_out = self.loss_curve_[:, 2]
+        self.held_out_loss_ = float(np.fmin.reduce(held_out, initial=np.nan))
+        return self
+
+    def _new_net(self, network=None, valid=None):
+        """The skorch net for these parameters, around a new network or a given one."""
+        device = choose_device(self.device)
+        if network is None:
+            network = self._new_network()
+        multiple = needed_multiple(network, self.n_channels_, self.n_dims_)
+        return new_net(
+            in_precision(network, multiple, self.precision, device, self.n_dims_),
+            self.criterion(),
+            device=device,
+            max_steps=self.max_steps,
+            lr=self.lr,
+            optimizer=self.optimizer,
+            halvings=self.halvings,
+            patience=self.patience,
+            valid=valid,
+            callbacks=self.callbacks,
+            compiled=self.compile,
+            verbose=self.verbose,
+        )
+
+    def _new_network(self):
+        n_channels, n_dims = self.n_channels_, self.n_dims_
+        if self.module is None:
+            return self.default_module(n_channels, n_dims)
+        if isinstance(self.module, nn.Module):
+            return deepcopy(self.module)
+        sizes = {"in_channels": n_channels, "out_channels": n_channels, "n_dims": n_dims}
+        known = inspect.signature(self.module).parameters
+        network = self.module(**{name: size for name, size in sizes.items() if name in known})
+        if not isinstance(network, nn.Module):
+            raise TypeError(
+                f"{type(self).__name__} expected module to be a torch.nn.Module, or a class or "
+                f"function that makes one; got {self.module!r}, which made {network!r}."
+            )
+        return network
+
+    # -- prediction ------------------------------------------------------------------------
+
+    def transform(self, X):
+        """Denoise the same or other images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+            Noisy images, in the units of those in `fit`, of any size. NaN means "not measured"
+            and is filled in.
+
+        Returns
+        -------
+        ndarray, dask array, or list of such
+            Shape and units of `X`; the same float dtype, float64 for integers. For dask and
+            zarr arrays dask arrays, computed when they are asked for.
+
+        Raises
+        ------
+        ValueError
+            If `X` is no stack of images, or they have other channels or axes than in `fit`.
+        """
+        check_is_fitted(self)
+        if not is_lazy(X):
+            return super().transform(X)
+        self._check(X)
+        if not is_ragged(X):
+            lazy = as_dask(X)
+            X = X if lazy is None else lazy
+        images = [self._denoise_lazily(X[n]) for n in range(len(X))]
+        return images if is_ragged(X) else np.stack(images)
+
+    def _denoise(self, image):
+        x = image[None] if self.channel_axis is None else np.moveaxis(image, -1, 0)
+        self._check_like_fitted(len(x), x.ndim - 1)
+        out = self.infer(((x - self.mean_) / (self.scale_ or 1.0)).astype(np.float32))
+        out = out.astype(np.float64) * self.scale_ + self.mean_
+        return out[0] if self.channel_axis is None else np.moveaxis(out, 0, -1)
+
+    def infer(self, x):
+        """Output for a normalised image of shape (n_channels, *spatial), float32."""
+        small = x[0].size <= SMALL if self.tile is None else max(x.shape[1:]) <= self.tile
+        return self._pass(x) if small else predict_tiles(self._pass, x, **self._tiles(x.shape[1:]))
+
+    def _denoise_lazily(self, image):
+        """Denoise an image that is read tile by tile, and no more of it at once."""
+        lazy = as_dask(image)
+        image = image if lazy is None else lazy
+        x = image[None] if self.channel_axis is None else np.moveaxis(image, -1, 0)
+        self._check_like_fitted(len(x), x.ndim - 1)
+
+        def predict(part):
+            part = fill_crops((part - self.mean_)[None] / (self.scale_ or 1.0))[0]
+            return self._pass(part.astype(np.float32)) * self.scale_ + self.mean_
+
+        out = predict_tiles(predict, x, **self._tiles(x.shape[1:]))
+        out = out.astype(output_dtype(image.dtype))
+        return out[0] if self.channel_axis is None else np.moveaxis(out, 0, -1)
+
+    def _pass(self, x):
+        module = self.net_.module_.eval()
+        with torch.inference_mode():
+            (output,) = module(torch.from_numpy(x)[None].to(self.net_.device))
+        return output[0].cpu().numpy()
+
+    def _tiles(self, shape):
+        """How `predict_tiles` is to cut an image."""
+        passes, tile = self.net_.module_, self.tile
+        where = {"in_channels": self.n_channels_, "multiple": passes.multiple}
+        if tile is None:
+            tile = tile_for_memory(passes.network, TILE_BYTES, shape, **where)[0]
+        radius = _radius(passes.network, self.n_channels_, self.n_dims_, passes.multiple)
+        return {"tile": tile, "radius": radius, "multiple": passes.multiple}
+
+    # -- files -----------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where; ".safetensors" is the usual suffix.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is nothing to save.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter cannot be stored, as callbacks cannot. Of a module that is not of this
+            library, only the weights are.
+        """
+        save_estimator(self, path)
+
+    @classmethod
+    def load(cls, path, *, module=None, device="auto"):
+        """Read an estimator of this class that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file. Nothing in it is executed.
+        module : torch.nn.Module, class or callable, default=None
+            The parameter `module` of the training, where it is not of this library.
+        device : str, default="auto"
+            The parameter `device` from now on.
+
+        Returns
+        -------
+        estimator
+            Fitted; it transforms and scores as the saved one did.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is damaged, of another kind, newer than this library, or holds an estimator of
+            another class.
+        """
+        return load_estimator(path, [cls], module=module, device=device)
+
+    # -- checks ----------------------------------------------------------------------------
+
+    def _check(self, X):
+        if not is_lazy(X):
+            return super()._check(X)
+        name = type(self).__name__
+        validate_parameters(self)
+        check_channel_axis(self.channel_axis, caller=name)
+        shapes: Any = [(1, *x.shape) for x in X] if is_ragged(X) else [X.shape]
+        for shape in shapes:
+            check_ndim(len(shape), shape, channel_axis=self.channel_axis, caller=name)
+            if 0 in shape:
+                raise ValueError(f"{name} expected at least one pixel, got shape {shape}.")
+        return X
+
+    def _check_like_fitted(self, n_channels, n_dims):
+        if (n_channels, n_dims) != (self.n_channels_, self.n_dims_):
+            raise ValueError(
+                f"{type(self).__name__} expected images of {self.n_channels_} channel(s) and "
+                f"{self.n_dims_} spatial axes, as it was fitted on; got {n_channels} and {n_dims}."
+            )
+
+
+@lru_cache(maxsize=4)
+def _radius(network, n_channels, n_dims, multiple):
+    return receptive_radius(network, n_channels, n_dims, multiple)

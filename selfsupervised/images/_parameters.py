@@ -1,0 +1,101 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the parameters and attributes mean that all network denoisers share."""
+
+PARAMETERS = """
+    max_steps : int, default=2000
+        Steps of the optimizer.
+    batch_size : int, default={batch_size}
+        Crops in a step.
+    patch_size : int or tuple of int, default=None
+        Edge of the crops in pixels, or one for each spatial axis. By default 64 (32 for
+        volumes), or the size of the largest image if it is smaller. Of smaller images than
+        the crops, what is missing counts as not measured.
+    lr : float, default={lr}
+        Learning rate of the first step.
+    optimizer : str or class, default="Adam"
+        A class of `torch.optim`, by name or itself.
+    held_out : float, default=1/16
+        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
+        decides which state is kept, and is what `score` reports.
+    patience : int, default=None
+        Stop after so many steps without a smaller held-out loss. By default all steps are
+        taken; the best state is kept either way.
+    precision : {{"auto", "float32", "bfloat16"}}, default="auto"
+        What the network computes in. "auto" is bfloat16, with channels last in memory, where
+        the processor or GPU has instructions for it, else float32.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is the best that is there.
+    compile : bool, default=False
+        Whether `torch.compile` compiles the network.
+    callbacks : list of skorch callbacks, default=None
+        Called beside the estimator's own. What counts as an epoch is a fiftieth of `max_steps`
+        (at most 200 steps), followed by validation.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the fitted network, with the same normalisation and the same
+        held-out pixels, but a new optimizer and schedule.
+    tile : int, default=None
+        Edge of the tiles in which `transform` works, in pixels. By default images are taken
+        whole up to about 2 GiB of memory.
+    channel_axis : {{None, -1}}, default=None
+        Whether the last axis of the images holds channels. They are denoised together.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the held-out pixels, the weights of a new network, crops and masks. Torch's and
+        NumPy's own random states are left alone.
+    verbose : int, default=0
+        Above 0, a line on standard error shows the step, both losses and steps per second.
+"""
+
+ATTRIBUTES = """
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_.network`` is the torch module.
+    mean_ : float
+        Mean of the pixels that were not held out, in units of `X`.
+    scale_ : float
+        Their standard deviation; the network sees ``(X - mean_) / scale_``.
+    n_channels_ : int
+        Number of channels, 1 where there is no channel axis.
+    n_dims_ : int
+        Number of spatial axes.
+    seed_ : int
+        What `random_state` came to.
+    held_out_fraction_ : float
+        Share of the pixels that was held out.
+    held_out_loss_ : float
+        Mean squared error at the held-out pixels, in squared units of `X`, of the state that
+        was kept. NaN if the images are so small that none was held out.
+    loss_curve_ : ndarray of shape (n_epochs, 3)
+        At the end of each epoch the step, the mean training loss in the units of the paper's
+        loss for normalised data, and the held-out loss in squared units of `X`.
+    n_steps_ : int
+        Number of steps taken, including those of earlier fits with ``warm_start=True``.
+"""
+
+NOTES = """
+    Score and state are chosen on pixels that the network neither saw nor was trained to
+    predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
+    on those, without fitting it again; this is honest for the images that it was fitted on, in
+    the same place, and for images that share no noise with them.
+
+    Memory maps and dask, zarr and HDF5 arrays are read crop by crop in `fit`. Their mean and
+    scale are those of 64 random crops. Of dask and zarr arrays, `transform` returns dask
+    arrays that are computed when they are asked for.
+
+    `transform` may be interrupted, and so may `fit`, which then keeps the best state so far,
+    with a warning.
+"""
+
+
+def described(**defaults):
+    """Class decorator that puts the shared text where the docstring says ``{parameters}`` etc."""
+    texts = {"attributes": ATTRIBUTES, "notes": NOTES}
+    texts["parameters"] = PARAMETERS.format(**defaults)
+
+    def describe(cls):
+        doc = cls.__doc__
+        for name, text in texts.items():
+            doc = doc.replace(f"{{{name}}}", text.strip())
+        cls.__doc__ = doc
+        return cls
+
+    return describe

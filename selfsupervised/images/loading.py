@@ -1,0 +1,44 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Any network estimator from its file."""
+
+from selfsupervised.images.neighbor2neighbor import Neighbor2NeighborDenoiser
+from selfsupervised.images.noise2same import Noise2SameDenoiser
+from selfsupervised.images.noise2self import Noise2SelfDenoiser
+from selfsupervised.training.saving import load_estimator
+
+DENOISERS = [Neighbor2NeighborDenoiser, Noise2SameDenoiser, Noise2SelfDenoiser]
+
+
+def load(path, *, module=None, device="auto"):
+    """Read a network estimator, whichever it is, that its method `save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. Nothing in it is executed.
+    module : torch.nn.Module, class or callable, default=None
+        The parameter `module` of the training, where it is not of this library.
+    device : str, default="auto"
+        The parameter `device` of the estimator from now on.
+
+    Returns
+    -------
+    estimator
+        Fitted; it transforms and scores as the saved one did.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, of another kind, or newer than this library.
+
+    Examples
+    --------
+    >>> import selfsupervised as ss
+    >>> denoiser = ss.Neighbor2NeighborDenoiser(max_steps=1)
+    >>> denoiser.fit(noisy).save("fitted.safetensors")  # doctest: +SKIP
+    >>> ss.load("fitted.safetensors").transform(noisy)  # doctest: +SKIP
+    """
+    return load_estimator(path, DENOISERS, module=module, device=device)

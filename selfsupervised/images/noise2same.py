@@ -1,0 +1,220 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Noise2Same: predict all pixels, and bound how much each output owes to its own input.
+
+The network sees each crop twice: as it is, and with a few pixels J replaced. Between the error
+of f and what can be measured stands how much f(x) on J depends on x on J, so that ::
+
+    L(f) = E |f(x) - x|^2 / m + lambda_inv (E_J E |f(x)_J - f(x_Jc)_J|^2 / |J|)^(1/2)
+
+is minimised through both passes (Xie, Wang & Ji, Eq. 7), on normalised data.
+"""
+
+from numbers import Real
+
+import numpy as np
+import torch
+
+from selfsupervised._sklearn_compat import Interval, StrOptions
+from selfsupervised.fill import FILLS
+from selfsupervised.images._network import NetworkDenoiser
+from selfsupervised.images._parameters import described
+from selfsupervised.networks import ResidualUNet
+from selfsupervised.noise import noise_level
+from selfsupervised.training.data import fill_crops, target_of
+from selfsupervised.training.passes import WeightedMSE, weighted_mean
+
+REPLACEMENT_NOISE = 0.2  # standard deviation, in normalised units
+LEAST = 1e-12  # below, the root of the invariance term has no useful gradient
+
+
+@described(batch_size=4, lr="4e-4")
+class Noise2SameDenoiser(NetworkDenoiser):
+    """Train a network on all pixels under a bound on its use of each (Xie et al., NeurIPS 2020).
+
+    Parameters
+    ----------
+    module : torch.nn.Module, class or callable, default=None
+        The network: an instance, which is copied and from whose weights training starts, or what
+        makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
+        takes. By default ``ResidualUNet(width=24)``, a quarter of the paper's width, which
+        is that of `selfsupervised.networks.ResidualUNet`.
+    lambda_inv : float or "noise", default=2.0
+        Weight of the invariance term. Theorem 1 has 2 for any noise; "noise" is Theorem 2's
+        twice the standard deviation of white noise, in normalised units, which is estimated
+        from the pixels that are not held out.
+    fill : {{"normal", "neighbors", "uniform", "random_neighbor"}}, default="normal"
+        What stands in the place of J: draws from N(0, 0.2**2) in normalised units, or see
+        `fill_missing`.
+    masked : float, default=0.005
+        Share of the pixels in J, above 0 and up to 0.25: one at random in each square box of
+        that size, drawn anew for each channel and each crop.
+    {parameters}
+
+    Attributes
+    ----------
+    lambda_ : float
+        What `lambda_inv` came to.
+    {attributes}
+
+    See Also
+    --------
+    Noise2SelfDenoiser : Predicts masked pixels only.
+
+    Notes
+    -----
+    Crops are mirrored and rotated at random. The learning rate is halved after each tenth of
+    all steps, as in the paper. Mean and root are those of the whole batch. Pixels that were
+    not measured count in neither term.
+
+    {notes}
+
+    References
+    ----------
+    Xie, Wang & Ji, "Noise2Same: Optimizing A Self-Supervised Bound for Image Denoising",
+    NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import Noise2SameDenoiser
+    >>> noisy = np.random.default_rng(0).normal(100, 10, size=(2, 32, 32))
+    >>> denoiser = Noise2SameDenoiser(max_steps=3).fit(noisy)
+    >>> denoiser.transform(noisy).shape
+    (2, 32, 32)
+    """
+
+    halvings = tuple(tenth / 10 for tenth in range(1, 10))
+
+    _parameter_constraints: dict = {
+        **NetworkDenoiser._parameter_constraints,
+        "lambda_inv": [Interval(Real, 0, None, closed="left"), StrOptions({"noise"})],
+        "fill": [StrOptions({"normal", *FILLS})],
+        "masked": [Interval(Real, 0, 0.25, closed="right")],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        lambda_inv=2.0,
+        fill="normal",
+        masked=0.005,
+        max_steps=2000,
+        batch_size=4,
+        patch_size=None,
+        lr=4e-4,
+        optimizer="Adam",
+        held_out=1 / 16,
+        patience=None,
+        precision="auto",
+        device="auto",
+        compile=False,
+        callbacks=None,
+        warm_start=False,
+        tile=None,
+        channel_axis=None,
+        random_state=0,
+        verbose=0,
+    ):
+        self.lambda_inv = lambda_inv
+        self.fill = fill
+        self.masked = masked
+        super().__init__(
+            module=module,
+            max_steps=max_steps,
+            batch_size=batch_size,
+            patch_size=patch_size,
+            lr=lr,
+            optimizer=optimizer,
+            held_out=held_out,
+            patience=patience,
+            precision=precision,
+            device=device,
+            compile=compile,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            tile=tile,
+            channel_axis=channel_axis,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
+    def default_module(self, n_channels, n_dims):
+        """The network of the paper, a quarter as wide."""
+        return ResidualUNet(n_channels, n_dims=n_dims, width=24)
+
+    def prepare(self, source):
+        """Find out lambda."""
+        self.lambda_ = float(2 if self.lambda_inv == "noise" else self.lambda_inv)
+        if self.lambda_inv == "noise":
+            crops = source.sample(len(source.shapes))
+            levels = [noise_level(np.moveaxis(x, 0, -1), channel_axis=-1) for x in crops]
+            self.lambda_ *= float(np.sqrt(np.mean(np.square(levels))))
+
+    def criterion(self):
+        """L_rec + lambda_inv L_inv."""
+        return Noise2SameLoss(self.lambda_)
+
+    def scheme(self, x, rng, progress):
+        """Make x and x_Jc inputs; x, and where J is, targets."""
+        J = stratified(x.shape, self.masked, rng)
+        seen = np.where(J, np.float32(np.nan), x)
+        if self.fill == "normal":
+            # What is missing besides is filled first, from what remains to be seen.
+            noise = rng.normal(0, REPLACEMENT_NOISE, x.shape).astype(np.float32)
+            without_J = np.where(J, noise, fill_crops(seen))
+        else:
+            without_J = fill_crops(seen, self.fill, seed=int(rng.integers(2**31)))
+        target, weight = target_of(x)
+        return {"x": fill_crops(x), "also": without_J}, (target, weight, weight * J)
+
+
+class Noise2SameLoss(WeightedMSE):
+    """L_rec + lambda_inv L_inv, Eq. 7 of the paper.
+
+    Parameters
+    ----------
+    lambda_inv : float
+        Weight of the invariance term.
+    """
+
+    def __init__(self, lambda_inv):
+        super().__init__()
+        self.lambda_inv = lambda_inv
+
+    def loss(self, outputs, targets):
+        """Loss of f(x) and f(x_Jc)."""
+        f, f_Jc = outputs
+        x, weight, J = targets
+        l_rec = weighted_mean((f - x).square(), weight)
+        l_inv = torch.sqrt(weighted_mean((f - f_Jc).square(), J).clamp(min=LEAST))
+        return l_rec + self.lambda_inv * l_inv
+
+
+def stratified(shape, share, rng):
+    """A mask with one pixel in each box, at a random place in it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n, channels, *spatial); each channel of each crop has pixels of its own.
+    share : float
+        A box has about ``1 / share`` pixels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of bool of shape `shape`
+        Boxes at the far borders that are cut by them may be without one.
+    """
+    n_planes, spatial = shape[0] * shape[1], shape[2:]
+    edge = round(share ** (-1 / len(spatial)))
+    n_boxes = [-(-size // edge) for size in spatial]
+    corners = edge * np.indices(n_boxes).reshape(len(spatial), 1, -1)
+    place = corners + rng.integers(edge, size=(len(spatial), n_planes, corners.shape[-1]))
+    inside = (place < np.reshape(spatial, (-1, 1, 1))).all(axis=0)
+    plane = np.broadcast_to(np.arange(n_planes)[:, None], inside.shape)
+    mask = np.zeros((n_planes, *spatial), dtype=bool)
+    mask[(plane[inside], *(axis[inside] for axis in place))] = True
+    return mask.reshape(shape)

@@ -1,0 +1,207 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Noise2Self: predict each pixel from the others.
+
+For a partition of the pixels into subsets J, the loss of a J-invariant function, whose output
+on J does not depend on the input on J, is the error plus the variance of the noise::
+
+    L(f) = E |f(x) - x|^2 = E |f(x) - y|^2 + E |x - y|^2
+
+A network g becomes such a function by replacing the pixels in J: f(x)_J = g(x_Jc, s(x)_J)_J
+(Batson & Royer, Eqs. 1 to 3). Each step takes one J.
+"""
+
+import numpy as np
+
+from selfsupervised._sklearn_compat import StrOptions
+from selfsupervised.fill import check_fill
+from selfsupervised.images._network import NetworkDenoiser
+from selfsupervised.images._parameters import described
+from selfsupervised.mixing import mixed
+from selfsupervised.networks import Noise2SelfUNet
+from selfsupervised.partitions import PixelPartition
+from selfsupervised.partitions.choice import default_grid
+from selfsupervised.partitions.footprint import as_footprint, dilate
+from selfsupervised.training.data import fill_crops, target_of
+from selfsupervised.training.passes import WeightedMSE, weighted_mean
+
+
+@described(batch_size=4, lr="1e-3")
+class Noise2SelfDenoiser(NetworkDenoiser):
+    """Train a network to predict masked pixels (Batson & Royer, ICML 2019).
+
+    Parameters
+    ----------
+    module : torch.nn.Module, class or callable, default=None
+        The network: an instance, which is copied and from whose weights training starts, or what
+        makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
+        takes. By default ``Noise2SelfUNet(width=16)``, half as wide as the paper's; for
+        its other network pass ``module=DnCNN``, both from `selfsupervised.networks`.
+    partition : PixelGrid, RandomPixels or the like, default=None
+        The subsets J of each crop. By default ``PixelGrid(4)``, of smaller stride for smaller
+        crops; the paper has ``RandomPixels(25)`` for its networks.
+    fill : {{"neighbors", "uniform", "random_neighbor"}} or float, default="neighbors"
+        What stands in the place of J in training, see `fill_missing`; a number is in
+        normalised units. The paper has uniform random values, its notebook on a single image a
+        mean of neighbours.
+    inference : {{"direct", "j_invariant", "optimal"}}, default="direct"
+        "direct" shows the network the noisy image as it is, in one pass, which the paper found
+        better by 0.5 dB. "j_invariant" replaces one subset J after another and keeps the
+        output on J, so that no pixel is predicted from itself. "optimal" mixes that with the
+        noisy image in the best ratio (Section 4.2), by the noise that is estimated for each.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    Noise2SameDenoiser : Predicts all pixels, and masks some to bound how much it peeks.
+    JInvariantWrapper : The same idea for denoisers without a network.
+
+    Notes
+    -----
+    Crops are mirrored and rotated at random. The learning rate is constant.
+
+    {notes}
+
+    References
+    ----------
+    Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import Noise2SelfDenoiser
+    >>> noisy = np.random.default_rng(0).normal(100, 10, size=(2, 32, 32))
+    >>> denoiser = Noise2SelfDenoiser(max_steps=3).fit(noisy)
+    >>> denoiser.transform(noisy).shape
+    (2, 32, 32)
+    """
+
+    _parameter_constraints: dict = {
+        **NetworkDenoiser._parameter_constraints,
+        "partition": [None, PixelPartition],
+        "fill": "no_validation",  # by `check_fill`, whose message says what there is
+        "inference": [StrOptions({"direct", "j_invariant", "optimal"})],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        partition=None,
+        fill="neighbors",
+        inference="direct",
+        max_steps=2000,
+        batch_size=4,
+        patch_size=None,
+        lr=1e-3,
+        optimizer="Adam",
+        held_out=1 / 16,
+        patience=None,
+        precision="auto",
+        device="auto",
+        compile=False,
+        callbacks=None,
+        warm_start=False,
+        tile=None,
+        channel_axis=None,
+        random_state=0,
+        verbose=0,
+    ):
+        self.partition = partition
+        self.fill = fill
+        self.inference = inference
+        super().__init__(
+            module=module,
+            max_steps=max_steps,
+            batch_size=batch_size,
+            patch_size=patch_size,
+            lr=lr,
+            optimizer=optimizer,
+            held_out=held_out,
+            patience=patience,
+            precision=precision,
+            device=device,
+            compile=compile,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            tile=tile,
+            channel_axis=channel_axis,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
+    def default_module(self, n_channels, n_dims):
+        """The U-Net of the paper, half as wide."""
+        return Noise2SelfUNet(n_channels, n_dims=n_dims, width=16)
+
+    def criterion(self):
+        """The squared error on J."""
+        return Noise2SelfLoss()
+
+    def scheme(self, x, rng, progress):
+        """Make crops without one J inputs, and what they had there targets."""
+        labels, n_subsets = self._labels(x.shape[1:])
+        J = labels == rng.integers(n_subsets)
+        seen = np.where(self._hidden(J), np.float32(np.nan), x)
+        target = np.where(J, x, np.float32(np.nan))
+        return fill_crops(seen, self.fill, seed=int(rng.integers(2**31))), target_of(target)
+
+    def infer(self, x):
+        """Output for a normalised image, by `inference`."""
+        if self.inference == "direct":
+            return super().infer(x)
+        labels, n_subsets = self._labels(x.shape)
+        out = np.empty_like(x)
+        for subset in range(n_subsets):
+            J = np.broadcast_to(labels == subset, x.shape)
+            seen = np.where(self._hidden(labels == subset), np.float32(np.nan), x)
+            seed = (self.seed_, subset)
+            out[J] = super().infer(fill_crops(seen[None], self.fill, seed=seed)[0])[J]
+        if self.inference == "j_invariant":
+            return out
+        f, x = np.moveaxis(out, 0, -1), np.moveaxis(x, 0, -1)
+        return np.moveaxis(mixed([f], [x], "optimal", channel_axis=-1)[0], -1, 0)
+
+    def _denoise_lazily(self, image):
+        if self.inference != "direct":
+            raise ValueError(
+                f"Noise2SelfDenoiser expected an array in memory for inference={self.inference!r}, "
+                f"got a {type(image).__name__}; use inference='direct', or pass np.array(X)."
+            )
+        return super()._denoise_lazily(image)
+
+    def _labels(self, shape):
+        """Number of the subset of each pixel, (1 or n_channels, *spatial), and how many."""
+        n_channels, *spatial = shape
+        partition = self.partition
+        if partition is None:
+            partition = default_grid([np.empty(spatial)], channel_axis=None)
+        if not partition.per_channel:
+            return partition.labels(tuple(spatial))[None], partition.n_subsets_for([spatial])
+        shape = (*spatial, n_channels)
+        return np.moveaxis(partition.labels(shape), -1, 0), partition.n_subsets_for([shape])
+
+    def _hidden(self, J):
+        """J and what the footprint hides with it."""
+        footprint = None if self.partition is None else self.partition.footprint
+        if footprint is None:
+            return J
+        footprint = as_footprint(footprint, J.ndim - 1, owner=type(self.partition).__name__)
+        return np.stack([dilate(channel, footprint) for channel in J])
+
+    def _check(self, X):
+        check_fill(self.fill, caller=type(self).__name__)
+        return super()._check(X)
+
+
+class Noise2SelfLoss(WeightedMSE):
+    """Mean of |g(x_Jc, s(x)_J) - x|^2 over J, Eqs. 1 and 3 of the paper."""
+
+    def loss(self, outputs, targets):
+        """Loss of the output for crops without J."""
+        (f,), (x_J, weight) = outputs, targets
+        return weighted_mean((f - x_J).square(), weight)

@@ -1,0 +1,99 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What happens between steps: the best state is kept, training stops, progress is shown."""
+
+import sys
+import time
+
+import numpy as np
+from skorch.callbacks import Callback
+
+
+class BestState(Callback):
+    """Keeps the weights of least held-out loss, restores them at the end, and stops early.
+
+    Parameters
+    ----------
+    patience : int or None
+        Stop after so many steps without a smaller held-out loss.
+
+    Attributes
+    ----------
+    step_ : int
+        Steps so far.
+    best_loss_ : float
+        The least held-out loss, infinite as long as there is none.
+    stopped_ : bool
+        Whether it stopped the training.
+    """
+
+    def __init__(self, patience=None):
+        self.patience = patience
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget what was before."""
+        self.step_, self.best_step_ = 0, 0
+        self.best_loss_, self.stopped_ = np.inf, False
+        self._state = None
+
+    def on_batch_end(self, net, training, **kwargs):
+        """Count, and refuse a loss that is no number."""
+        if not training:
+            return
+        self.step_ += 1
+        loss = net.history[-1, "batches", -1, "train_loss"]
+        if not np.isfinite(loss):
+            raise FloatingPointError(
+                f"The training loss became {loss} in step {self.step_}: try a smaller lr"
+                + (", precision='float32'" if net.module_.bfloat16 else "")
+                + ", or another module."
+            )
+
+    def on_epoch_end(self, net, **kwargs):
+        """Compare with the best so far."""
+        loss = net.history[-1].get("valid_loss")
+        if loss is None:  # nothing is held out of an image of a few pixels
+            return
+        if loss < self.best_loss_:
+            self.best_loss_, self.best_step_ = loss, self.step_
+            state = net.module_.state_dict()
+            self._state = {name: tensor.clone() for name, tensor in state.items()}
+        if self.patience is not None and self.step_ - self.best_step_ >= self.patience:
+            self.stopped_ = True
+            raise KeyboardInterrupt  # what skorch ends its loop by
+
+    def on_train_end(self, net, **kwargs):
+        """Go back to the best state."""
+        if self._state is not None:
+            net.module_.load_state_dict(self._state)
+            self._state = None
+
+
+class Progress(Callback):
+    """One line on standard error that says how far training is, written over at each epoch.
+
+    Parameters
+    ----------
+    max_steps : int
+        Steps in all.
+    """
+
+    def __init__(self, max_steps):
+        self.max_steps = max_steps
+
+    def on_train_begin(self, net, **kwargs):
+        """Start the clock."""
+        self.start_ = time.perf_counter()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write the line."""
+        step = dict(net.callbacks_)["best"].step_
+        row = net.history[-1]
+        rate = step / (time.perf_counter() - self.start_)
+        held_out = f"held-out loss {row['valid_loss']:.4g}, " if "valid_loss" in row else ""
+        line = f"step {step}/{self.max_steps}: loss {row['train_loss']:.4g}, {held_out}"
+        print(f"\r{line}{rate:.3g} steps/s  ", end="", file=sys.stderr, flush=True)
+
+    def on_train_end(self, net, **kwargs):
+        """End the line."""
+        print(file=sys.stderr)

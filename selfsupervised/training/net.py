@@ -1,0 +1,186 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Training of a network by a nearly stock skorch net."""
+
+import warnings
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import LRScheduler
+from skorch.helper import predefined_split
+from torch.optim.lr_scheduler import LambdaLR
+
+from selfsupervised.training.callbacks import BestState, Progress
+
+
+def as_is(batch):
+    """The batch that a dataset made is the batch."""
+    return batch
+
+
+def halved(step, *, at, max_steps):
+    """Factor of the learning rate at a step: half of it after each share in `at` of all steps."""
+    return 0.5 ** sum(step >= share * max_steps for share in at)
+
+
+def as_optimizer(optimizer):
+    """A class of `torch.optim` by its name, or the class or function itself.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(optimizer, str):
+        found = getattr(torch.optim, optimizer, None)
+        if not isinstance(found, type):
+            raise ValueError(
+                f"Expected optimizer to be the name of a class in torch.optim, such as 'Adam', or "
+                f"a class; got {optimizer!r}."
+            )
+        return found
+    if not callable(optimizer):
+        raise ValueError(f"Expected optimizer to be a name or a class; got {optimizer!r}.")
+    return optimizer
+
+
+def new_net(
+    passes,
+    criterion,
+    *,
+    device,
+    max_steps=1,
+    lr=1e-3,
+    optimizer="Adam",
+    halvings=(),
+    patience=None,
+    valid=None,
+    callbacks=None,
+    compiled=False,
+    verbose=0,
+):
+    """A skorch net around `passes`, initialised.
+
+    Parameters
+    ----------
+    passes : Passes
+        The network.
+    criterion : torch.nn.Module
+        Of the scheme.
+    device : torch.device
+        Where.
+    max_steps : int
+        Steps in all, for the schedule.
+    lr : float
+        Learning rate of the first step.
+    optimizer : str or callable
+        A class of `torch.optim`, by name or itself.
+    halvings : sequence of float
+        Shares of all steps after which the learning rate is halved.
+    patience : int or None
+        See `BestState`.
+    valid : Dataset or None
+        What is held out.
+    callbacks : list or None
+        Further callbacks of skorch.
+    compiled : bool
+        Whether torch compiles the network.
+    verbose : int
+        Above 0, progress is shown.
+
+    Returns
+    -------
+    skorch.NeuralNet
+    """
+    # The callbacks of the user come first: they see a step before the best state is judged.
+    own: list = [*(callbacks or []), ("best", BestState(patience))]
+    if halvings:
+        schedule = partial(halved, at=tuple(halvings), max_steps=max_steps)
+        own.append(("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch")))
+    if verbose:
+        own.append(("progress", Progress(max_steps)))
+    split = predefined_split(valid) if valid is not None and len(valid) else None
+    return NeuralNet(
+        passes,
+        criterion=criterion,
+        optimizer=as_optimizer(optimizer),
+        lr=lr,
+        train_split=split,
+        iterator_train__collate_fn=as_is,
+        iterator_valid__batch_size=1,  # images differ in size
+        callbacks=own,
+        callbacks__print_log=None,
+        device=str(device),
+        compile=compiled,
+        verbose=0,
+    ).initialize()
+
+
+def train(net, crops):
+    """Train until `crops` has given its steps, training is stopped, or the user interrupts it.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        From `new_net`.
+    crops : Crops
+        The data.
+
+    Returns
+    -------
+    int
+        Number of steps.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss becomes NaN or infinite.
+    MemoryError
+        If the device runs out of memory.
+
+    Warns
+    -----
+    UserWarning
+        If training was interrupted.
+    """
+    best = dict(net.callbacks_)["best"]
+    n_epochs = -(-crops.max_steps // crops.n_batches)
+    net.set_params(batch_size=crops.batch_size, max_epochs=n_epochs)
+    try:
+        net.partial_fit(crops, y=None)
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"{net.device} ran out of memory with batch_size={crops.batch_size} and patches of "
+            f"{crops.shape} pixels: lower batch_size or patch_size, or use a smaller module."
+        ) from error
+    if best.step_ < crops.max_steps and not best.stopped_:
+        warnings.warn(
+            f"Training was interrupted after {best.step_} of {crops.max_steps} steps; the best "
+            f"state so far is kept.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return best.step_
+
+
+def _is_out_of_memory(error):
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return any(words in str(error) for words in ("out of memory", "not enough memory", "allocate"))
+
+
+@contextmanager
+def seeded(seed, device):
+    """Torch's random numbers from a seed within, and as they were after."""
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        # Not torch.manual_seed, which also seeds devices that are not restored.
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

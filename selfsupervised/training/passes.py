@@ -1,0 +1,143 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""A network as skorch sees it: one or more passes a step, in the precision at hand."""
+
+import torch
+from torch import nn
+
+from selfsupervised.networks import padded
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+class Passes(nn.Module):
+    """Outputs of a network for the several inputs that a scheme may have.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Maps (n, channels, *spatial) to the same shape.
+    multiple : int, default=1
+        What the network needs edges to be divisible by.
+    bfloat16 : bool, default=False
+        Whether convolutions and matrix products are computed in bfloat16 (`torch.autocast`).
+        Outputs are float32 all the same.
+    layout : torch.memory_format, default=torch.contiguous_format
+        How batches and weights lie in memory; `torch.channels_last` (`torch.channels_last_3d`
+        for volumes) suits bfloat16 and GPUs.
+    """
+
+    def __init__(self, network, multiple=1, *, bfloat16=False, layout=torch.contiguous_format):
+        super().__init__()
+        self.network = network
+        self.multiple = multiple
+        self.bfloat16 = bfloat16
+        self.layout = layout
+        if layout != torch.contiguous_format:
+            self.network.to(memory_format=layout)
+
+    def forward(self, x, also=None, still=None):
+        """Outputs for `x`, for `also`, and, without a gradient, for `still`, of those given."""
+        outputs = [self._output(x)]
+        if also is not None:
+            outputs.append(self._output(also))
+        if still is not None:
+            with torch.no_grad():
+                outputs.append(self._output(still))
+        return tuple(outputs)
+
+    def _output(self, x):
+        x = x.contiguous(memory_format=self.layout)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16):
+            output = padded(self.network, x, self.multiple)
+        return output.float()
+
+
+def in_precision(network, multiple, precision, device, n_dims):
+    """`Passes` in a precision, by name, with the layout in memory that goes with it.
+
+    "auto" is bfloat16 where the device has instructions for it, otherwise float32.
+    """
+    bfloat16 = has_bfloat16(device) if precision == "auto" else precision == "bfloat16"
+    layout = torch.contiguous_format
+    if bfloat16 or device.type == "cuda":
+        layout = torch.channels_last if n_dims == 2 else torch.channels_last_3d
+    return Passes(network, multiple, bfloat16=bfloat16, layout=layout)
+
+
+def has_bfloat16(device):
+    """Whether a device has instructions for bfloat16, so that it is faster than float32.
+
+    Parameters
+    ----------
+    device : torch.device
+
+    Returns
+    -------
+    bool
+    """
+    if device.type == "cuda":
+        # Before compute capability 8.0 it is emulated.
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    if device.type == "cpu":
+        # Names of torch 2.6 and later; without them float32 is the safe answer.
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, name, bool)() for name in names)
+    return False
+
+
+def choose_device(device):
+    """The device that a user asked for, or the best that is there.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" is CUDA, else MPS, else the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    ValueError
+        If it is not there.
+    """
+    there = ["cpu"]
+    if torch.backends.mps.is_available():
+        there.insert(0, "mps")
+    if torch.cuda.is_available():
+        there[:0] = ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
+    if isinstance(device, str) and device == "auto":
+        return torch.device(there[0])
+    if str(device) not in there:
+        raise ValueError(
+            f"Expected device to be 'auto' or one that is there ({', '.join(there)}); got "
+            f"{str(device)!r}. Use device='auto', or install torch for that device."
+        )
+    return torch.device(device)
+
+
+class WeightedMSE(nn.Module):
+    """Base of the criteria of schemes; at validation the held-out loss.
+
+    A subclass implements ``loss(outputs, targets)``, from the outputs of `Passes` and what the
+    scheme gave as targets.
+    """
+
+    def forward(self, outputs, targets):
+        """Loss of a batch, in squared normalised units."""
+        if self.training:
+            return self.loss(outputs, targets)
+        target, weight = targets
+        # The weights make the mean over items the mean over all held-out entries.
+        return (weight * (outputs[0] - target).square()).sum() / len(target)
+
+    def loss(self, outputs, targets):
+        """Loss in training; to be implemented."""
+        raise NotImplementedError
+
+
+def weighted_mean(values, weight):
+    """Mean of `values` weighted by `weight`; 0 where there is nothing to weigh."""
+    return (values * weight).sum() / weight.sum().clamp(min=1)
