@@ -261,7 +261,7 @@ def test_auto_precision_follows_the_hardware(monkeypatch):
         monkeypatch.setattr(torch.cpu, name, lambda has=has: has, raising=False)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
         assert has_bfloat16(CPU) is has
-        assert in_precision(TinyNet(), 1, "auto", CPU, 2).bfloat16 is has
+        assert in_precision(TinyNet(), 1, "auto", CPU, 2).in_bfloat16 is has
 
 
 def test_devices(monkeypatch):
@@ -357,7 +357,7 @@ def test_loss_that_is_no_number(rng):
     with pytest.raises(FloatingPointError, match="in step .*try a smaller lr, or another module"):
         train(net, crops_of(source, n_batches=1))
     rough = new_net(
-        Passes(Worsening(), bfloat16=True), Rising(), device=CPU, lr=1e38, optimizer="SGD"
+        Passes(Worsening(), in_bfloat16=True), Rising(), device=CPU, lr=1e38, optimizer="SGD"
     )
     with pytest.raises(FloatingPointError, match="smaller lr, precision='float32'"):
         train(rough, crops_of(source, n_batches=1))
