@@ -30,9 +30,9 @@ TILE = {2: 64, 3: 15}
 # Patches in a group, in the first and the later passes. The pilot's bias counts as noise when
 # weights are computed, by these factors on the variance; the last pass combines the pilot plus
 # this share of what it took away. Tuned on BSD68.
-GROUP = (18, 70)
+GROUP = (18, 55)
 PILOT_VARIANCE = 1.1
-LEFT = 0.3
+LEFT = 0.4
 LEFT_VARIANCE = 1.44
 
 
