@@ -261,7 +261,7 @@ def test_auto_precision_follows_the_hardware(monkeypatch):
         monkeypatch.setattr(torch.cpu, name, lambda has=has: has, raising=False)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
         assert has_bfloat16(CPU) is has
-        assert in_precision(TinyNet(), 1, "auto", CPU, 2).bfloat16 is has
+        assert in_precision(TinyNet(), 1, "auto", CPU, 2).in_bfloat16 is has
 
 
 def test_devices(monkeypatch):

@@ -42,6 +42,10 @@ class NetworkDenoiser(ImageDenoiser):
     patch_multiple = 1
     default_patch = {2: 64, 3: 32}
 
+    net_: Any
+    mean_: float
+    scale_: float
+
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "module": [None, nn.Module, callable],

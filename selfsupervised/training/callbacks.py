@@ -45,7 +45,7 @@ class BestState(Callback):
         if not np.isfinite(loss):
             raise FloatingPointError(
                 f"The training loss became {loss} in step {self.step_}: try a smaller lr"
-                + (", precision='float32'" if net.module_.bfloat16 else "")
+                + (", precision='float32'" if net.module_.in_bfloat16 else "")
                 + ", or another module."
             )
 

@@ -31,7 +31,7 @@ class Passes(nn.Module):
         super().__init__()
         self.network = network
         self.multiple = multiple
-        self.bfloat16 = bfloat16
+        self.in_bfloat16 = bfloat16
         self.layout = layout
         if layout != torch.contiguous_format:
             self.network.to(memory_format=layout)
@@ -48,7 +48,7 @@ class Passes(nn.Module):
 
     def _output(self, x):
         x = x.contiguous(memory_format=self.layout)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.in_bfloat16):
             output = padded(self.network, x, self.multiple)
         return output.float()
 
