@@ -84,9 +84,9 @@ def predict_tiles(predict, image, *, tile, radius, multiple=1, overlap=None, out
     edges = [size + sum(margins(size, multiple)[:2]) for size in image.shape[1:]]
     if max(edges) > tile and overlap >= tile:
         raise ValueError(
-            f"Tiles of {tile} pixels cannot share {overlap} with the next one, as a network that "
-            f"sees {radius} pixels far needs for an exact result: use tile={overlap + multiple} "
-            f"or more (better twice that), or set a smaller overlap for an approximate one."
+            f"Tiles of {tile} pixels cannot share {overlap} with the next one: use "
+            f"tile={overlap + multiple} or more (better twice that), or a smaller overlap, which "
+            f"is approximate if less than twice the radius, {radius}."
         )
     fade = not local and lazy is None
     spans = [_spans(size, tile, overlap, multiple, fade) for size in image.shape[1:]]
