@@ -142,7 +142,7 @@ def test_order_by_score_is_the_order_by_true_error(clean):
     fitted = [under, well, over]
     errors = [np.mean((f.transform(X) - clean) ** 2) for f in fitted]
     losses = [-f.score(X) for f in fitted]
-    assert errors[1] < 0.75 * min(errors[0], errors[2])
+    assert errors[1] < 0.7 * min(errors[0], errors[2])
     np.testing.assert_array_equal(np.argsort(errors), np.argsort(losses))
     # Negative control: by the pixels that it learned from, the last state looks better.
     assert last.losses[-1] < min(last.losses[:10])

@@ -357,7 +357,7 @@ def test_loss_that_is_no_number(rng):
     with pytest.raises(FloatingPointError, match="in step .*try a smaller lr, or another module"):
         train(net, crops_of(source, n_batches=1))
     rough = new_net(
-        Passes(Worsening(), in_bfloat16=True), Rising(), device=CPU, lr=1e38, optimizer="SGD"
+        Passes(Worsening(), bfloat16=True), Rising(), device=CPU, lr=1e38, optimizer="SGD"
     )
     with pytest.raises(FloatingPointError, match="smaller lr, precision='float32'"):
         train(rough, crops_of(source, n_batches=1))

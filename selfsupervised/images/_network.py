@@ -41,10 +41,11 @@ class NetworkDenoiser(ImageDenoiser):
     turn = True  # whether crops are mirrored and rotated
     halvings: tuple = ()  # shares of all steps after which the learning rate is halved
     patch_multiple = 1
+    default_patch = {2: 64, 3: 32}
+
     net_: Any
     mean_: float
     scale_: float
-    default_patch = {2: 64, 3: 32}
 
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,

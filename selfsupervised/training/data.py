@@ -97,7 +97,7 @@ class Crops(Dataset):
     def _turned(self, crop):
         if not self.turn:
             return crop
-        flip, rotation = (int(self.rng.integers(n)) for n in (2, 4))
+        flip, rotation = self.rng.integers(2), int(self.rng.integers(4))
         square = crop.shape[-1] == crop.shape[-2]
         crop = crop[..., ::-1] if flip else crop
         return np.rot90(crop, rotation if square else rotation // 2 * 2, axes=(-2, -1))

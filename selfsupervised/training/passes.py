@@ -19,7 +19,7 @@ class Passes(nn.Module):
         Maps (n, channels, *spatial) to the same shape.
     multiple : int, default=1
         What the network needs edges to be divisible by.
-    in_bfloat16 : bool, default=False
+    bfloat16 : bool, default=False
         Whether convolutions and matrix products are computed in bfloat16 (`torch.autocast`).
         Outputs are float32 all the same.
     layout : torch.memory_format, default=torch.contiguous_format
@@ -27,11 +27,11 @@ class Passes(nn.Module):
         for volumes) suits bfloat16 and GPUs.
     """
 
-    def __init__(self, network, multiple=1, *, in_bfloat16=False, layout=torch.contiguous_format):
+    def __init__(self, network, multiple=1, *, bfloat16=False, layout=torch.contiguous_format):
         super().__init__()
         self.network = network
         self.multiple = multiple
-        self.in_bfloat16 = in_bfloat16
+        self.in_bfloat16 = bfloat16
         self.layout = layout
         if layout != torch.contiguous_format:
             self.network.to(memory_format=layout)
@@ -62,7 +62,7 @@ def in_precision(network, multiple, precision, device, n_dims):
     layout = torch.contiguous_format
     if bfloat16 or device.type == "cuda":
         layout = torch.channels_last if n_dims == 2 else torch.channels_last_3d
-    return Passes(network, multiple, in_bfloat16=bfloat16, layout=layout)
+    return Passes(network, multiple, bfloat16=bfloat16, layout=layout)
 
 
 def has_bfloat16(device):
