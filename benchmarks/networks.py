@@ -47,7 +47,7 @@ SCHEMES = {
 }
 U_NET = partial(UNet, width=16, depth=3)
 # A folder: the same for all.
-FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 1e-3}
+FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 3e-3}
 HALVINGS = (0.4, 0.6, 0.7, 0.8, 0.9)  # shares of the steps after which the learning rate is halved
 # One picture: for each scheme what it learns best with in this time.
 ONE = {

@@ -19,7 +19,7 @@ def __getattr__(name):
     try:
         return _lazy_getattr(name)
     except ModuleNotFoundError as error:
-        if error.name in ("torch", "skorch"):
+        if error.name in ("torch", "skorch", "safetensors"):
             raise ImportError(
                 f"{name} needs {error.name}, which is not installed: "
                 f"`pip install selfsupervised[networks]`.",

@@ -58,7 +58,7 @@ IMAGE_DENOISERS = [
     ss.VarianceStabilizer(ss.WaveletDenoiser()),
     ss.WaveletDenoiser(),
 ]
-HAS_NETWORKS = bool(find_spec("torch") and find_spec("skorch"))
+HAS_NETWORKS = all(map(find_spec, ["torch", "skorch", "safetensors"]))
 NETWORK_DENOISERS: list = []
 if HAS_NETWORKS:
     import torch

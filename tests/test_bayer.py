@@ -78,6 +78,18 @@ def test_denoised_mosaic_of_a_pipeline(rng):
     assert np.abs(back - clean).mean() < 0.3 * np.abs(noisy - clean).mean()
 
 
+def test_pipeline_with_a_network(rng):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("skorch")
+    frames = rng.integers(64, 1024, (1, 32, 36)).astype(np.uint16)
+    network = torch.nn.Conv2d(4, 4, 3, padding=1)
+    denoiser = ss.Neighbor2NeighborDenoiser(network, max_steps=2, channel_axis=-1)
+    pipe = make_pipeline(ss.BayerPacker("GRBG", black_level=64, white_level=1023), denoiser)
+    packed = pipe.fit(frames).transform(frames)
+    assert packed.shape == (1, 16, 18, 4)
+    assert pipe[0].inverse_transform(packed).shape == frames.shape
+
+
 def test_input_unmodified(rng):
     frames = rng.normal(size=(1, 4, 4))
     before = frames.copy()
