@@ -80,9 +80,11 @@ def test_patches_go_back_to_their_places(shape, patch):
 def test_tiles_leave_no_trace(monkeypatch):
     noisy = smooth_image((75, 90)) + np.random.default_rng(0).normal(0, 0.1, (75, 90))
     denoiser = ss.NLRidgeDenoiser(sigma=0.1, patch_size=5, window=15)
+    # In float32, rounding may choose between patches that are as good as equally similar.
+    monkeypatch.setattr(ss.classical.nl_ridge, "DTYPE", np.float64)
     tiled = denoiser.transform(noisy[None])
     monkeypatch.setitem(ss.classical.nl_ridge.TILE, 2, 1000)
-    np.testing.assert_allclose(denoiser.transform(noisy[None]), tiled, atol=1e-4)
+    np.testing.assert_allclose(denoiser.transform(noisy[None]), tiled, atol=1e-12)
     assert np.abs(tiled - noisy).max() > 0.1
 
 
