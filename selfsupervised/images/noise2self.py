@@ -18,7 +18,6 @@ from selfsupervised.fill import check_fill
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.mixing import mixed
-from selfsupervised.networks import Noise2SelfUNet
 from selfsupervised.partitions import PixelPartition
 from selfsupervised.partitions.choice import default_grid
 from selfsupervised.partitions.footprint import as_footprint, dilate
@@ -26,7 +25,7 @@ from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
 
-@described(batch_size=4, lr="1e-3")
+@described(batch_size=4, lr="2e-3")
 class Noise2SelfDenoiser(NetworkDenoiser):
     """Train a network to predict masked pixels (Batson & Royer, ICML 2019).
 
@@ -35,8 +34,9 @@ class Noise2SelfDenoiser(NetworkDenoiser):
     module : torch.nn.Module, class or callable, default=None
         The network: an instance, which is copied and from whose weights training starts, or what
         makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
-        takes. By default ``Noise2SelfUNet(width=16)``, half as wide as the paper's; for
-        its other network pass ``module=DnCNN``, both from `selfsupervised.networks`.
+        takes. By default ``Noise2SelfUNet(width=16, depth=3)``, half as wide as the
+        paper's and of one level less; for its other network pass ``module=DnCNN``, both from
+        `selfsupervised.networks`.
     partition : PixelGrid, RandomPixels or the like, default=None
         The subsets J of each crop. By default ``PixelGrid(4)``, of smaller stride for smaller
         crops; the paper has ``RandomPixels(25)`` for its networks.
@@ -62,7 +62,8 @@ class Noise2SelfDenoiser(NetworkDenoiser):
 
     Notes
     -----
-    Crops are mirrored and rotated at random. The learning rate is constant.
+    Crops are mirrored and rotated at random. The learning rate is halved five times in the
+    second half of all steps; the paper does not say.
 
     {notes}
 
@@ -97,7 +98,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         max_steps=2000,
         batch_size=4,
         patch_size=None,
-        lr=1e-3,
+        lr=2e-3,
         optimizer="Adam",
         held_out=1 / 16,
         patience=None,
@@ -133,10 +134,6 @@ class Noise2SelfDenoiser(NetworkDenoiser):
             random_state=random_state,
             verbose=verbose,
         )
-
-    def default_module(self, n_channels, n_dims):
-        """The U-Net of the paper, half as wide."""
-        return Noise2SelfUNet(n_channels, n_dims=n_dims, width=16)
 
     def criterion(self):
         """The squared error on J."""
