@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+import selfsupervised
 from selfsupervised._auto import search as auto_search
 from selfsupervised._estimators import channel_axis_of, why_no_denoiser
 from selfsupervised._function import FunctionDenoiser
@@ -43,6 +44,12 @@ FAMILIES = {
     "total_variation": (TotalVariationDenoiser, "weight", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
     "wavelet": (WaveletDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
 }
+# Trained on the image itself, with their default parameters.
+NETWORKS = {
+    "neighbor2neighbor": "Neighbor2NeighborDenoiser",
+    "noise2same": "Noise2SameDenoiser",
+    "noise2self": "Noise2SelfDenoiser",
+}
 
 
 def denoise(
@@ -71,9 +78,11 @@ def denoise(
         Noisy image of any numeric dtype. NaN means "not measured" and is filled in.
     method : str or estimator, default="auto"
         "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
-        "nl_ridge", "total_variation" or "wavelet" search the strengths of one. An
-        estimator, such as a configured denoiser, a `JInvariantWrapper` or a search of your own,
-        is fitted to the image and applied as it is; so is a function ``image -> image``.
+        "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
+        "neighbor2neighbor", "noise2same" and "noise2self" train a network on the image, which
+        takes minutes and needs the extra `networks`. An estimator, such as a configured denoiser,
+        a `JInvariantWrapper` or a search of your own, is fitted to the image and applied as it
+        is; so is a function ``image -> image``.
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
@@ -126,8 +135,11 @@ def denoise(
     data, axis = _channels_last(as_float(image, caller="denoise()"), channel_axis)
     _check_dimensions(data, channel_axis)
     check_images(data[None], channel_axis=axis, caller="denoise()")
+    if isinstance(method, str) and method in NETWORKS:
+        network = getattr(selfsupervised, NETWORKS[method])
+        method = network(channel_axis=axis, random_state=random_state, verbose=verbose)
     if return_search and not isinstance(method, str):
-        raise ValueError("return_search=True needs a method by name, got an estimator.")
+        raise ValueError("return_search=True needs a method that searches, got an estimator.")
     if budget_s is not None and not (is_finite_number(budget_s) and budget_s >= 0):
         raise ValueError(f"denoise() expected budget_s to be seconds or None; got {budget_s!r}.")
     if isinstance(method, str):
@@ -166,8 +178,8 @@ def _checked_estimator(method, axis):
 
 def _not_a_method(method):
     return (
-        f"denoise() expected method to be 'auto', one of {sorted(FAMILIES)} or an estimator; "
-        f"got {method!r}."
+        f"denoise() expected method to be 'auto', one of {sorted([*FAMILIES, *NETWORKS])} or an "
+        f"estimator; got {method!r}."
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from selfsupervised._auto import in_a_line
-from selfsupervised._denoise import FAMILIES, denoise
+from selfsupervised._denoise import FAMILIES, NETWORKS, denoise
 from selfsupervised.io import read_image, write_image
 from selfsupervised.noise import noise_level
 
@@ -43,7 +43,10 @@ def _parser():
     demo.set_defaults(run=_demo)
     for command in (one, demo):
         command.add_argument(
-            "--method", default="auto", choices=["auto", *sorted(FAMILIES)], help="default: auto"
+            "--method",
+            default="auto",
+            choices=["auto", *sorted([*FAMILIES, *NETWORKS])],
+            help="default: auto",
         )
         command.add_argument("--jobs", type=int, help="candidates computed at a time")
     return parser
@@ -56,7 +59,7 @@ def _denoise_file(options):
     output = options.output or options.image.with_name(
         f"{options.image.stem}-denoised{options.image.suffix}"
     )
-    clean, _ = _report(image, channel_axis, options)
+    clean = _report(image, channel_axis, options)
     _write(clean, image, output)
     if options.panel:
         _write_panel(options.panel, image, clean, channel_axis)
@@ -70,7 +73,7 @@ def _demo(options):
     else:
         image, channel_axis = _read(options.image)
         print(f"{options.image}: {image.shape}, {image.dtype}")
-    clean, _ = _report(image, channel_axis, options)
+    clean = _report(image, channel_axis, options)
     if truth is not None:
         print(
             f"truth, which no candidate saw: noisy {_psnr(image, truth):.2f} dB, "
@@ -104,6 +107,8 @@ def _noisy_camera():
 def _report(image, channel_axis, options):
     """Denoise, and print what was chosen from what."""
     start = time.perf_counter()
+    if options.method in NETWORKS:
+        return denoise(image, options.method, channel_axis=channel_axis, verbose=1)
     clean, search = denoise(
         image, options.method, channel_axis=channel_axis, n_jobs=options.jobs, return_search=True
     )
@@ -113,7 +118,7 @@ def _report(image, channel_axis, options):
         f"chosen: {in_a_line(search.best_estimator_.estimator)} in {seconds:.1f} s; "
         f"estimated noise level {_noise_level(image, channel_axis):.3g}"
     )
-    return clean, search
+    return clean
 
 
 def candidates_table(search):

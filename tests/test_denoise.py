@@ -106,7 +106,7 @@ def test_estimators(noisy):
             np.ones((3, 3)),
             {"method": ss.MedianDenoiser(), "return_search": True},
             ValueError,
-            "name",
+            "a method that searches",
         ),
         (np.ones((3, 3)), {"method": ss.MedianDenoiser}, TypeError, "or an estimator; got <class"),
         (np.ones((3, 3)), {"channel_axis": "last"}, TypeError, "channel_axis to be an integer"),
@@ -192,3 +192,24 @@ def test_shared_noise_is_warned_of_and_treated_gently(rng):
     assert search.best_index_ > 0
     first = search.cv_results_["params"][0]["estimator"].fit_transform(noisy[None])[0]
     assert psnr(out, clean) > psnr(first, clean) > psnr(noisy, clean)
+
+
+def test_networks_by_name(noisy, monkeypatch):
+    """A name stands for the estimator with its defaults and the image's channels."""
+    pytest.importorskip("torch")
+    made = []
+
+    class Quick(ss.Noise2SelfDenoiser):
+        def __init__(self, channel_axis=None, random_state=0, verbose=0):
+            super().__init__(
+                channel_axis=channel_axis, random_state=random_state, verbose=verbose, max_steps=2
+            )
+            made.append(channel_axis)
+
+    monkeypatch.setattr(ss, "Noise2SelfDenoiser", Quick, raising=False)
+    out = ss.denoise(noisy[None], "noise2self", channel_axis=0)
+    assert out.shape == (1, *noisy.shape) and made[0] == -1
+    with pytest.raises(ValueError, match="needs a method that searches"):
+        ss.denoise(noisy, "noise2self", return_search=True)
+    with pytest.raises(ValueError, match="one of .*'noise2self'.* or an estimator; got 'n2s'"):
+        ss.denoise(noisy, "n2s")
