@@ -42,9 +42,9 @@ class Noise2SameDenoiser(NetworkDenoiser):
         Weight of the invariance term. Theorem 1 has 2 for any noise; "noise" is Theorem 2's
         twice the standard deviation of white noise, in normalised units, which is estimated
         from the pixels that are not held out.
-    fill : {{"normal", "neighbors", "uniform", "random_neighbor"}}, default="normal"
-        What stands in the place of J: draws from N(0, 0.2**2) in normalised units, or see
-        `fill_missing`.
+    fill : {{"neighbors", "normal", "uniform", "random_neighbor"}}, default="neighbors"
+        What stands in the place of J, see `fill_missing`; "normal", as in most experiments of
+        the released code, are draws from N(0, 0.2**2) in normalised units.
     masked : float, default=0.005
         Share of the pixels in J, above 0 and up to 0.25: one at random in each square box of
         that size, drawn anew for each channel and each crop.
@@ -96,7 +96,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         module=None,
         *,
         lambda_inv=2.0,
-        fill="normal",
+        fill="neighbors",
         masked=0.005,
         max_steps=2000,
         batch_size=4,
