@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Noise2Self, Noise2Same, Neighbor2Neighbor: their schemes, and what they have in common."""
 
+import pickle
+import shutil
 from copy import deepcopy
 from functools import partial
 
@@ -483,3 +485,18 @@ def test_noise2same_lambda_from_the_noise(clean, rng):
     fitted = ss.Noise2SameDenoiser(**TINY, lambda_inv="noise").fit(X)
     assert fitted.lambda_ == pytest.approx(2 * 0.2 / fitted.scale_, rel=0.15)
     assert ss.Noise2SameDenoiser(**TINY).fit(X).lambda_ == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by a C++ compiler")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own
+def test_compiled(rng, tmp_path):
+    X = rng.normal(100, 10, (1, 32, 32))
+    plain = ss.Noise2SelfDenoiser(partial(DnCNN, width=4, depth=3), max_steps=3, patch_size=16)
+    compiled = clone(plain).set_params(compile=True).fit(X)
+    out = compiled.transform(X)
+    np.testing.assert_allclose(out, plain.fit(X).transform(X), rtol=1e-5)
+    assert type(compiled.net_.module_).__name__ == "OptimizedModule"
+    compiled.save(tmp_path / "compiled")
+    for same in (ss.load(tmp_path / "compiled"), pickle.loads(pickle.dumps(compiled))):
+        np.testing.assert_array_equal(same.transform(X), out)
