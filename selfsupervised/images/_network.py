@@ -38,7 +38,6 @@ class NetworkDenoiser(ImageDenoiser):
     batch of crops, ``criterion()``, the loss, and, where it differs, the constants below.
     """
 
-    turn = True  # whether crops are mirrored and rotated
     halvings: tuple = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the learning rate, as shares of all steps
     patch_multiple = 1
     default_patch = {2: 64, 3: 32}
@@ -53,6 +52,7 @@ class NetworkDenoiser(ImageDenoiser):
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "patch_size": [None, Interval(Integral, 1, None, closed="left"), tuple],
+        "augment": ["boolean"],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "optimizer": [str, callable],
         "held_out": [Interval(Real, 0, 0.5, closed="right")],
@@ -170,7 +170,7 @@ class NetworkDenoiser(ImageDenoiser):
             n_batches=min(-(-self.max_steps // N_EPOCHS), LONGEST_EPOCH),
             batch_size=self.batch_size,
             max_steps=self.max_steps,
-            turn=self.turn,
+            turn=self.augment,
             seed=(self.seed_, self.n_steps_),
         )
         self.prepare(source)

@@ -11,6 +11,9 @@ PARAMETERS = """
         Edge of the crops in pixels, or one for each spatial axis. By default 64 (32 for
         volumes), or the size of the largest image if it is smaller. Of smaller images than
         the crops, what is missing counts as not measured.
+    augment : bool, default=True
+        Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
+        noise or images that have a direction, and packed raw frames, whose channels have.
     lr : float, default={lr}
         Learning rate of the first step.
     optimizer : str or class, default="Adam"

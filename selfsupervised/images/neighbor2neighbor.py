@@ -59,7 +59,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     Notes
     -----
     In volumes, cells are 2 x 2 pixels of the last two axes. A pair with a pixel that was not
-    measured counts nothing. Crops are neither mirrored nor rotated, as in the paper. The
+    measured counts nothing. Augmentation is not the paper's. The
     learning rate is halved five times in the second half of all steps, those of the code after
     each fifth.
 
@@ -80,7 +80,6 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     (2, 32, 32)
     """
 
-    turn = False
     patch_multiple = 2
 
     _parameter_constraints: dict = {
@@ -98,6 +97,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         max_steps=2000,
         batch_size=4,
         patch_size=None,
+        augment=True,
         lr=2e-3,
         optimizer="Adam",
         held_out=1 / 16,
@@ -119,6 +119,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
             max_steps=max_steps,
             batch_size=batch_size,
             patch_size=patch_size,
+            augment=augment,
             lr=lr,
             optimizer=optimizer,
             held_out=held_out,

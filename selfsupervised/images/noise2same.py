@@ -45,9 +45,10 @@ class Noise2SameDenoiser(NetworkDenoiser):
     fill : {{"neighbors", "normal", "uniform", "random_neighbor"}}, default="neighbors"
         What stands in the place of J, see `fill_missing`; "normal", as in most experiments of
         the released code, are draws from N(0, 0.2**2) in normalised units.
-    masked : float, default=0.005
+    masked : float, default=0.05
         Share of the pixels in J, above 0 and up to 0.25: one at random in each square box of
-        that size, drawn anew for each channel and each crop.
+        that size, drawn anew for each channel and each crop. The paper has 0.005, with which
+        the second term is noisier.
     {parameters}
 
     Attributes
@@ -62,7 +63,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     Notes
     -----
-    Crops are mirrored and rotated at random. The learning rate is halved five times in the
+    The learning rate is halved five times in the
     second half of all steps; the paper halves it after each tenth, which is too early for few.
     Mean and root are those of the whole batch. Pixels that were not measured count in neither
     term.
@@ -97,10 +98,11 @@ class Noise2SameDenoiser(NetworkDenoiser):
         *,
         lambda_inv=2.0,
         fill="neighbors",
-        masked=0.005,
+        masked=0.05,
         max_steps=2000,
         batch_size=4,
         patch_size=None,
+        augment=True,
         lr=2e-3,
         optimizer="Adam",
         held_out=1 / 16,
@@ -123,6 +125,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
             max_steps=max_steps,
             batch_size=batch_size,
             patch_size=patch_size,
+            augment=augment,
             lr=lr,
             optimizer=optimizer,
             held_out=held_out,

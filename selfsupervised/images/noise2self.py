@@ -62,7 +62,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
 
     Notes
     -----
-    Crops are mirrored and rotated at random. The learning rate is halved five times in the
+    The learning rate is halved five times in the
     second half of all steps; the paper does not say.
 
     {notes}
@@ -98,6 +98,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         max_steps=2000,
         batch_size=4,
         patch_size=None,
+        augment=True,
         lr=2e-3,
         optimizer="Adam",
         held_out=1 / 16,
@@ -120,6 +121,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
             max_steps=max_steps,
             batch_size=batch_size,
             patch_size=patch_size,
+            augment=augment,
             lr=lr,
             optimizer=optimizer,
             held_out=held_out,
