@@ -39,7 +39,8 @@ class BayerPacker(TransformerMixin, BaseEstimator):
 
     A pipeline returns packed images; its first step makes frames of them::
 
-        pipe = make_pipeline(BayerPacker("GRBG"), Neighbor2NeighborDenoiser(channel_axis=-1))
+        network = Neighbor2NeighborDenoiser(channel_axis=-1, augment=False)
+        pipe = make_pipeline(BayerPacker("GRBG"), network)
         denoised_frames = pipe[0].inverse_transform(pipe.fit_transform(frames))
 
     To score a denoiser of packed images, give it and the score packed images.

@@ -59,9 +59,8 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     Notes
     -----
     In volumes, cells are 2 x 2 pixels of the last two axes. A pair with a pixel that was not
-    measured counts nothing. Augmentation is not the paper's. The
-    learning rate is halved five times in the second half of all steps, those of the code after
-    each fifth.
+    measured counts nothing. The paper does not augment. The learning rate is halved five times
+    in the second half of all steps; that of the released code after each fifth.
 
     {notes}
 
