@@ -212,8 +212,9 @@ def supervised(noisy, targets, steps, axis):
             number = rng.integers(len(noisy))
             top, left = (rng.integers(size - edge + 1) for size in noisy[number].shape[:2])
             crop = np.s_[top : top + edge, left : left + edge]
-            seen.append(noisy[number][crop])
-            told.append(targets[number][crop])
+            flip, turns = 1 - 2 * rng.integers(2), int(rng.integers(4))
+            for batch, images in ((seen, noisy), (told, targets)):
+                batch.append(np.rot90(images[number][crop][:, ::flip], turns))
         optimizer.zero_grad()
         (network(as_input(seen)) - as_input(told)).square().mean().backward()
         optimizer.step()

@@ -18,9 +18,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report import Report, options
-from selfsupervised.networks import DnCNN, UNet
+from selfsupervised.networks import DnCNN, Noise2SelfUNet, UNet
 
 NETWORKS = {
+    "Noise2SelfUNet(width=16, depth=3), the default": lambda: Noise2SelfUNet(width=16, depth=3),
     "UNet(width=16, depth=3)": lambda: UNet(width=16, depth=3),
     "UNet(width=32, depth=4)": lambda: UNet(width=32, depth=4),
     "UNet()": UNet,
