@@ -39,7 +39,7 @@ MINUTES = 1.2  # of training, for each scheme and picture of `one`
 MARKS = (1, 2, 5, 10)  # minutes in the table of `one`
 TRIAL_STEPS = 10  # by which the number of steps in those minutes is predicted
 FOLDER_STEPS = 1000
-SMALL_STEPS, SMALL_EDGE = 100, 128  # of `lambda` and `gamma`: steps, and edge of the pictures
+SMALL_STEPS, SMALL_EDGE = 200, 128  # of `lambda` and `gamma`: steps, and edge of the pictures
 QUICK_STEPS, QUICK_PATCH = 4, 32
 SCHEMES = {
     "Noise2Self": Noise2SelfDenoiser,
