@@ -46,7 +46,7 @@ class ShrinkToMean:
 shrink_to_mean = ShrinkToMean()
 
 
-IMAGE_DENOISERS = [
+CLASSICAL_DENOISERS = [
     ss.BilateralDenoiser(sigma_spatial=0.6, bins=100),
     ss.FunctionDenoiser(shrink_to_mean),
     ss.GaussianDenoiser(),
@@ -86,7 +86,7 @@ if HAS_NETWORKS:
         ss.Noise2SameDenoiser(**TINY, lambda_inv="noise"),
         ss.Noise2SelfDenoiser(**TINY, inference="j_invariant"),
     ]
-IMAGE_DENOISERS += NETWORK_DENOISERS
+IMAGE_DENOISERS = [*CLASSICAL_DENOISERS, *NETWORK_DENOISERS]
 WRAPPED = [
     ss.JInvariantWrapper(ss.GaussianDenoiser()),
     ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),

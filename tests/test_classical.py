@@ -7,14 +7,14 @@ from scipy import ndimage, sparse
 from skimage import restoration
 
 import selfsupervised as ss
-from cases import IMAGE_DENOISERS
+from cases import CLASSICAL_DENOISERS
 from selfsupervised.classical.median import ball
 from selfsupervised.noise import noise_level
 
 NAN = np.nan
 
 
-@pytest.mark.parametrize("estimator", IMAGE_DENOISERS, ids=repr)
+@pytest.mark.parametrize("estimator", CLASSICAL_DENOISERS, ids=repr)
 @pytest.mark.parametrize("shape", [(24, 24), (8, 9, 10)])
 def test_denoises(estimator, shape):
     """Less error than the noisy image has, in 2-D and 3-D."""
@@ -118,7 +118,7 @@ def test_far_from_anything_measured(estimator):
 def test_strengths_follow_the_noise(clean):
     """Default strengths are in units of the data, so scaling the data changes nothing."""
     noisy = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape)
-    for estimator in IMAGE_DENOISERS:
+    for estimator in CLASSICAL_DENOISERS:
         out = estimator.transform(noisy[None])
         scaled = estimator.transform(1000 * noisy[None])
         assert_allclose(scaled, 1000 * out, rtol=1e-3, atol=3)
@@ -151,7 +151,7 @@ def test_two_and_many_channels(rng):
 
 def test_no_noise_no_change():
     X = np.kron([[0.0, 1.0], [2.0, 3.0]], np.ones((8, 8)))[None]
-    for estimator in IMAGE_DENOISERS[4:]:
+    for estimator in CLASSICAL_DENOISERS[4:]:
         if isinstance(estimator, ss.OutlierRemover):  # around a filter of fixed strength
             continue
         assert_array_equal(estimator.transform(X), X)

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 import selfsupervised as ss
-from cases import IMAGE_DENOISERS, PatchMemory, shrink_to_mean
+from cases import CLASSICAL_DENOISERS, PatchMemory, shrink_to_mean
 
 HUGE = 1e6
 PARTITIONS = [ss.PixelGrid(3), ss.RandomPixels(4)]
@@ -37,7 +37,7 @@ def changed_bits(denoise, X, partition):
 @pytest.mark.parametrize("shape", [(10, 11), (5, 6, 4)], ids=["2d", "3d"])
 @pytest.mark.parametrize("fill", FILLS, ids=str)
 @pytest.mark.parametrize("partition", PARTITIONS, ids=repr)
-@pytest.mark.parametrize("estimator", IMAGE_DENOISERS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", CLASSICAL_DENOISERS, ids=lambda e: type(e).__name__)
 def test_hidden_pixels_change_no_bit(estimator, partition, fill, shape):
     if len(shape) == 3 and isinstance(estimator, ss.BilateralDenoiser):
         pytest.skip("two spatial axes only")
@@ -127,7 +127,7 @@ def test_molecules_sparse_and_uneven(rng):
     assert out.mean() == pytest.approx(X.mean(), rel=0.05)
 
 
-@pytest.mark.parametrize("estimator", IMAGE_DENOISERS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", CLASSICAL_DENOISERS, ids=lambda e: type(e).__name__)
 def test_hidden_repeats_change_no_bit(rng, estimator):
     X = rng.normal(size=(2, 3, 7, 8))
     wrapper = ss.JInvariantWrapper(estimator, partition=ss.Repeats())
