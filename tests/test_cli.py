@@ -19,6 +19,21 @@ def picture():
     return np.clip(255 * smooth_image((40, 48)) + noise, 0, 255).astype(np.uint8)
 
 
+def test_a_network_by_name(tmp_path, picture, monkeypatch):
+    """There is no search to report; the network reports its training itself."""
+    called = {}
+
+    def fake(image, method, **kwargs):
+        called.update(method=method, **kwargs)
+        return image
+
+    monkeypatch.setattr("selfsupervised.cli.denoise", fake)
+    iio.imwrite(tmp_path / "noisy.png", picture)
+    main(["denoise", str(tmp_path / "noisy.png"), "--method", "noise2self"])
+    assert called == {"method": "noise2self", "channel_axis": None, "verbose": 1}
+    np.testing.assert_array_equal(iio.imread(tmp_path / "noisy-denoised.png"), picture)
+
+
 def test_denoise_a_file(tmp_path, picture, capsys):
     iio.imwrite(tmp_path / "noisy.png", picture)
     panel = tmp_path / "deep" / "panel.png"

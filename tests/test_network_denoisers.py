@@ -144,7 +144,7 @@ def test_order_by_score_is_the_order_by_true_error(clean):
     fitted = [under, well, over]
     errors = [np.mean((f.transform(X) - clean) ** 2) for f in fitted]
     losses = [-f.score(X) for f in fitted]
-    assert errors[1] < 0.7 * min(errors[0], errors[2])
+    assert errors[1] < 0.5 * min(errors[0], errors[2])
     np.testing.assert_array_equal(np.argsort(errors), np.argsort(losses))
     # Negative control: by the pixels that it learned from, the last state looks better.
     assert last.losses[-1] < min(last.losses[:10])
@@ -258,6 +258,8 @@ def test_dask_in_dask_out(rng):
     out = fitted.transform(lazy)
     assert isinstance(out, dask_array.Array) and out.dtype == X.dtype
     np.testing.assert_allclose(out.compute(), fitted.transform(X), rtol=1e-5)
+    with pytest.raises(ValueError, match="at least one pixel, got shape"):
+        fitted.transform(lazy[:0])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import selfsupervised as ss
-from cases import smooth_image
+from cases import PatchMemory, smooth_image
 from selfsupervised.outliers import outliers
 
 
@@ -50,3 +50,8 @@ def test_missing_and_channels(peppered):
 def test_denoisers_that_do_not_fit(denoiser):
     with pytest.raises(TypeError, match="OutlierRemover expected"):
         ss.OutlierRemover(denoiser).fit(np.zeros((1, 8, 8)))
+
+
+def test_a_learning_denoiser_is_refused():
+    with pytest.raises(TypeError, match="that learns nothing, got .*after it in a pipeline"):
+        ss.OutlierRemover(PatchMemory()).transform(np.zeros((1, 8, 8)))

@@ -364,7 +364,13 @@ def test_loss_that_is_no_number(rng):
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("CUDA out of memory."), MemoryError(), torch.cuda.OutOfMemoryError("?")]
+    "error",
+    [
+        RuntimeError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte."),
+        MemoryError(),
+        torch.cuda.OutOfMemoryError("?"),
+    ],
 )
 def test_out_of_memory(rng, error):
     source = source_of(rng.normal(size=(1, 20, 20)))

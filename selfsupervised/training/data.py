@@ -124,17 +124,22 @@ class HeldOut(Dataset):
                 shape = tuple(min(edge, size) for size in source.shapes[number])
                 places.append((number, start, shape))
         crops = [source.crop(*place) for place in places]
-        self.crops = [(x, hidden) for x, hidden in crops if not np.isnan(x[:, hidden]).all()]
-        self.count = sum((~np.isnan(x[:, hidden])).sum() for x, hidden in self.crops)
+        crops = [(x, hidden) for x, hidden in crops if not np.isnan(x[:, hidden]).all()]
+        count = sum((~np.isnan(x[:, hidden])).sum() for x, hidden in crops)
+        # Made once, as all validations are alike.
+        self.items = [self._item(x, hidden, np.float32(len(crops) / count)) for x, hidden in crops]
 
-    def __len__(self):
-        return len(self.crops)
-
-    def __getitem__(self, number):
-        values, hidden = self.crops[number]
+    @staticmethod
+    def _item(values, hidden, share):
         target, weight = target_of(np.where(hidden, values, np.float32(np.nan)))
         seen = fill_crops(np.where(hidden, np.float32(np.nan), values)[None])[0]
-        return seen, (target, weight * np.float32(len(self) / self.count))
+        return seen, (target, weight * share)
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, number):
+        return self.items[number]
 
 
 def crop_shape(patch_size, shapes, *, default, multiple=1):

@@ -170,7 +170,9 @@ def train(net, crops):
 def _is_out_of_memory(error):
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
-    return any(words in str(error) for words in ("out of memory", "not enough memory", "allocate"))
+    return any(
+        words in str(error) for words in ("out of memory", "not enough memory", "can't allocate")
+    )
 
 
 @contextmanager
