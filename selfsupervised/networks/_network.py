@@ -64,10 +64,13 @@ class Network(nn.Module):
 
     def forward(self, x):
         """Map a batch of shape (n, in_channels, *spatial) to (n, out_channels, *spatial)."""
+        self._check(x)
+        return padded(self.layers, x, self.multiple)
+
+    def _check(self, x):
         if x.ndim != self.n_dims + 2 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"{type(self).__name__} expected a batch of shape "
                 f"(n, {self.in_channels}, {LAYOUT[self.n_dims]}); got {tuple(x.shape)}. "
                 f"Set in_channels and n_dims to match the images."
             )
-        return padded(self.layers, x, self.multiple)

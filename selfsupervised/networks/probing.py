@@ -14,6 +14,7 @@ def probe(module):
     return deepcopy(module).cpu().float().eval()
 
 
+@torch.random.fork_rng(devices=[])  # a network may draw random numbers
 def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
     """What the edges of images must be divisible by, for a module to keep their size.
 
@@ -77,6 +78,7 @@ def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
     raise ValueError(message) from error
 
 
+@torch.random.fork_rng(devices=[])
 def receptive_radius(module, in_channels=1, n_dims=2, multiple=None):
     """Largest distance at which an input pixel can influence an output pixel.
 

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised import networks, partitions
 from selfsupervised._files import replacing
+from selfsupervised.networks._network import Network
 
 FORMAT = 1
 # Where the header's JSON is, under which no other program would put anything.
@@ -32,7 +33,7 @@ COMPILED = "_orig_mod."  # what torch.compile puts before names of weights
 NETWORKS = {
     name: network
     for name, network in vars(networks).items()
-    if inspect.isclass(network) and issubclass(network, torch.nn.Module)
+    if inspect.isclass(network) and issubclass(network, Network)
 }
 PARTITIONS = {
     name: partition

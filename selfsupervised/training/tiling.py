@@ -260,6 +260,7 @@ def tile_for_memory(module, budget, shape, *, in_channels=1, multiple=1):
     return tiles[n_fitting - 1], needed(tiles[n_fitting - 1])
 
 
+@torch.random.fork_rng(devices=[])  # a network may draw random numbers
 def tile_memory(module, in_channels=1, n_dims=2, multiple=1):
     """Function that tells how many bytes a prediction takes, counted on a small tile.
 
