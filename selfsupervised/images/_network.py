@@ -4,7 +4,7 @@
 
 import inspect
 from copy import deepcopy
-from functools import lru_cache
+from functools import lru_cache, partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,12 +17,12 @@ from selfsupervised._base import ImageDenoiser
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
 from selfsupervised._validation import check_channel_axis, check_ndim, is_ragged, output_dtype
 from selfsupervised.fill import as_seed
+from selfsupervised.images._saved import Saved
 from selfsupervised.networks import Noise2SelfUNet, needed_multiple, receptive_radius
 from selfsupervised.partitions import HeldOutPixels
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
 from selfsupervised.training.net import new_net, seeded, train
 from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
-from selfsupervised.training.saving import load_estimator, save_estimator
 from selfsupervised.training.source import Source, is_lazy
 from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
 
@@ -31,7 +31,7 @@ SMALL = 2**18  # pixels that are surely predicted at once
 N_EPOCHS, LONGEST_EPOCH = 50, 200
 
 
-class NetworkDenoiser(ImageDenoiser):
+class NetworkDenoiser(Saved, ImageDenoiser):
     """Base of the denoisers that train a network on noisy images alone.
 
     A subclass is one paper: ``scheme(x, rng, progress)``, which makes inputs and targets of a
@@ -39,6 +39,7 @@ class NetworkDenoiser(ImageDenoiser):
     """
 
     halvings: tuple = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the learning rate, as shares of all steps
+    averaging: float | None = None  # of the weights over steps, see `Average`
     patch_multiple = 1
     default_patch = {2: 64, 3: 32}
 
@@ -113,6 +114,10 @@ class NetworkDenoiser(ImageDenoiser):
     def prepare(self, source):
         """Find out what the scheme needs to know of the data, a `Source`, before training."""
 
+    def judged(self, source):
+        """What is held out of a `Source`, beside what the network is shown of it."""
+        return HeldOut(source, seed=self.seed_)
+
     # -- fitting ---------------------------------------------------------------------------
 
     def fit(self, X, y=None):
@@ -153,10 +158,11 @@ class NetworkDenoiser(ImageDenoiser):
             seed=self.seed_,
             normalization=(self.mean_, self.scale_) if again else None,
         )
+        setting = self._setting
         shape = crop_shape(
             self.patch_size,
             source.shapes,
-            default=self.default_patch[len(source.shapes[0])],
+            default=setting("default_patch")[len(source.shapes[0])],
             multiple=self.patch_multiple,
         )
         if again:
@@ -167,16 +173,16 @@ class NetworkDenoiser(ImageDenoiser):
             source,
             self.scheme,
             shape=shape,
-            n_batches=min(-(-self.max_steps // N_EPOCHS), LONGEST_EPOCH),
-            batch_size=self.batch_size,
-            max_steps=self.max_steps,
-            turn=self.augment,
+            n_batches=min(-(-setting("max_steps") // N_EPOCHS), LONGEST_EPOCH),
+            batch_size=setting("batch_size"),
+            max_steps=setting("max_steps"),
+            turn=setting("augment"),
             seed=(self.seed_, self.n_steps_),
         )
         self.prepare(source)
         with seeded(self.seed_, device):
             network = self.net_.module_.network if again else None
-            net = self._new_net(network, valid=HeldOut(source, seed=self.seed_))
+            net = self._new_net(network, valid=self.judged(source), averaging=setting("averaging"))
             n_steps = train(net, crops)
         self.net_ = net
         return self._record(n_steps)
@@ -197,7 +203,11 @@ class NetworkDenoiser(ImageDenoiser):
         self.held_out_loss_ = float(np.fmin.reduce(held_out, initial=np.nan))
         return self
 
-    def _new_net(self, network=None, valid=None):
+    def _setting(self, name):
+        """The value of a parameter of the training."""
+        return getattr(self, name)
+
+    def _new_net(self, network=None, **kwargs):
         """The skorch net for these parameters, around a new network or a given one."""
         device = choose_device(self.device)
         if network is None:
@@ -207,27 +217,30 @@ class NetworkDenoiser(ImageDenoiser):
             in_precision(network, multiple, self.precision, device, self.n_dims_),
             self.criterion(),
             device=device,
-            max_steps=self.max_steps,
-            lr=self.lr,
-            optimizer=self.optimizer,
-            halvings=self.halvings,
+            max_steps=self._setting("max_steps"),
+            lr=self._setting("lr"),
+            optimizer=self._setting("optimizer"),
+            halvings=self._setting("halvings"),
             patience=self.patience,
-            valid=valid,
             callbacks=self.callbacks,
             compiled=self.compile,
             verbose=self.verbose,
+            **kwargs,
         )
 
+    def default_module(self):
+        """What makes the network where `module` is None."""
+        # Of those that were tried, it learned most in a given time on two cores.
+        return partial(Noise2SelfUNet, width=16, depth=3)
+
     def _new_network(self):
-        n_channels, n_dims = self.n_channels_, self.n_dims_
-        if self.module is None:
-            # Of those that were tried, it learned most in a given time on two cores.
-            return Noise2SelfUNet(n_channels, n_dims=n_dims, width=16, depth=3)
-        if isinstance(self.module, nn.Module):
-            return deepcopy(self.module)
-        sizes = {"in_channels": n_channels, "out_channels": n_channels, "n_dims": n_dims}
-        known = inspect.signature(self.module).parameters
-        network = self.module(**{name: size for name, size in sizes.items() if name in known})
+        module = self.default_module() if self.module is None else self.module
+        if isinstance(module, nn.Module):
+            return deepcopy(module)
+        n_channels = self.n_channels_
+        sizes = {"in_channels": n_channels, "out_channels": n_channels, "n_dims": self.n_dims_}
+        known = inspect.signature(module).parameters
+        network = module(**{name: size for name, size in sizes.items() if name in known})
         if not isinstance(network, nn.Module):
             raise TypeError(
                 f"{type(self).__name__} expected module to be a torch.nn.Module, or a class or "
@@ -268,37 +281,54 @@ class NetworkDenoiser(ImageDenoiser):
         return images if is_ragged(X) else np.stack(images)
 
     def _denoise(self, image):
+        out = self.infer(self._normalized(image)).astype(np.float64)
+        return self._channels_last(out * self.scale_ + self.mean_)
+
+    def _channels_first(self, image):
         x = image[None] if self.channel_axis is None else np.moveaxis(image, -1, 0)
         self._check_like_fitted(len(x), x.ndim - 1)
-        out = self.infer(((x - self.mean_) / (self.scale_ or 1.0)).astype(np.float32))
-        out = out.astype(np.float64) * self.scale_ + self.mean_
+        return x
+
+    def _channels_last(self, out):
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, -1)
+
+    def _normalized(self, image):
+        x = self._channels_first(image)
+        return ((x - self.mean_) / (self.scale_ or 1.0)).astype(np.float32)
 
     def infer(self, x):
         """Output for a normalised image of shape (n_channels, *spatial), float32."""
+        return self._tiled(self.predict, x)
+
+    def _tiled(self, predict, x):
         small = x[0].size <= SMALL if self.tile is None else max(x.shape[1:]) <= self.tile
-        return self._pass(x) if small else predict_tiles(self._pass, x, **self._tiles(x.shape[1:]))
+        return predict(x) if small else predict_tiles(predict, x, **self._tiles(x.shape[1:]))
+
+    def predict(self, x):
+        """Output for a normalised image or tile, (n_channels, *spatial), float32."""
+        return self._pass(fill_crops(x[None])[0])
 
     def _denoise_lazily(self, image):
         """Denoise an image that is read tile by tile, and no more of it at once."""
         lazy = as_dask(image)
         image = image if lazy is None else lazy
-        x = image[None] if self.channel_axis is None else np.moveaxis(image, -1, 0)
-        self._check_like_fitted(len(x), x.ndim - 1)
+        x = self._channels_first(image)
 
         def predict(part):
-            part = fill_crops((part - self.mean_)[None] / (self.scale_ or 1.0))[0]
-            return self._pass(part.astype(np.float32)) * self.scale_ + self.mean_
+            part = (part - self.mean_) / (self.scale_ or 1.0)
+            return self.predict(part.astype(np.float32)) * self.scale_ + self.mean_
 
         out = predict_tiles(predict, x, **self._tiles(x.shape[1:]))
-        out = out.astype(output_dtype(image.dtype))
-        return out[0] if self.channel_axis is None else np.moveaxis(out, 0, -1)
+        return self._channels_last(out.astype(output_dtype(image.dtype)))
 
     def _pass(self, x):
+        return self._pass_batch(x[None])[0]
+
+    def _pass_batch(self, x):
         module = self.net_.module_.eval()
         with torch.inference_mode():
-            (output,) = module(torch.from_numpy(x)[None].to(self.net_.device))
-        return output[0].cpu().numpy()
+            (output,) = module(torch.from_numpy(x).to(self.net_.device))
+        return output.cpu().numpy()
 
     def _tiles(self, shape):
         """How `predict_tiles` is to cut an image."""
@@ -308,57 +338,6 @@ class NetworkDenoiser(ImageDenoiser):
             tile = tile_for_memory(passes.network, TILE_BYTES, shape, **where)[0]
         radius = _radius(passes.network, self.n_channels_, self.n_dims_, passes.multiple)
         return {"tile": tile, "radius": radius, "multiple": passes.multiple}
-
-    # -- files -----------------------------------------------------------------------------
-
-    def save(self, path):
-        """Write the fitted estimator to one file, without pickle.
-
-        Parameters
-        ----------
-        path : str or Path
-            Where; ".safetensors" is the usual suffix.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If there is nothing to save.
-
-        Warns
-        -----
-        UserWarning
-            If a parameter cannot be stored, as callbacks cannot. Of a module that is not of this
-            library, only the weights are.
-        """
-        save_estimator(self, path)
-
-    @classmethod
-    def load(cls, path, *, module=None, device="auto"):
-        """Read an estimator of this class that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file. Nothing in it is executed.
-        module : torch.nn.Module, class or callable, default=None
-            The parameter `module` of the training, where it is not of this library.
-        device : str, default="auto"
-            The parameter `device` from now on.
-
-        Returns
-        -------
-        estimator
-            Fitted; it transforms and scores as the saved one did.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If it is damaged, of another kind, newer than this library, or holds an estimator of
-            another class.
-        """
-        return load_estimator(path, [cls], module=module, device=device)
 
     # -- checks ----------------------------------------------------------------------------
 

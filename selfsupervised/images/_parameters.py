@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the parameters and attributes mean that all network denoisers share."""
 
-PARAMETERS = """
+TRAINING = """
     max_steps : int, default=2000
         Steps of the optimizer.
     batch_size : int, default={batch_size}
@@ -18,6 +18,25 @@ PARAMETERS = """
         Learning rate of the first step.
     optimizer : str or class, default="Adam"
         A class of `torch.optim`, by name or itself.
+"""
+
+SCHEDULED = """
+    schedule : {{"fast", "paper"}}, default="fast"
+        What the parameters of the training are where they are None.
+
+        =============  {line}
+        parameter      {names}
+        =============  {line}
+        {table}
+        =============  {line}
+    max_steps, batch_size, patch_size, augment, lr, optimizer : default=None
+        Steps of the optimizer; crops in a step; edge of the crops in pixels, one or one for each
+        axis; whether crops are mirrored and turned by right angles at random, or mirrored only
+        ("flips"), and predictions likewise; the learning rate of the first step; and a class of
+        `torch.optim`, by name or itself. None leaves each to the schedule.
+"""
+
+SHARED = """
     held_out : float, default=1/16
         Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
         decides which state is kept, and is what `score` reports.
@@ -89,10 +108,11 @@ NOTES = """
 """
 
 
-def described(**defaults):
+def described(schedules=None, **defaults):
     """Class decorator that puts the shared text where the docstring says ``{parameters}`` etc."""
     texts = {"attributes": ATTRIBUTES, "notes": NOTES}
-    texts["parameters"] = PARAMETERS.format(**defaults)
+    training = TRAINING.format(**defaults) if schedules is None else _scheduled(schedules)
+    texts["parameters"] = training.rstrip() + SHARED.format()
 
     def describe(cls):
         doc = cls.__doc__
@@ -102,3 +122,20 @@ def described(**defaults):
         return cls
 
     return describe
+
+
+def _scheduled(schedules):
+    """The text about parameters by schedule, with the table of them."""
+    width = 18
+
+    def row(cells):
+        return "  ".join(f"{cell:{width}}" for cell in cells).rstrip()
+
+    shown = {"patch": lambda patch: "whole images" if min(patch.values()) > 2**20 else patch[2]}
+    lines = [
+        f"{name:13}  {row(shown.get(name, str)(schedule[name]) for schedule in schedules.values())}"
+        for name in next(iter(schedules.values()))
+    ]
+    return SCHEDULED.format(
+        line=row(["=" * width] * len(schedules)), names=row(schedules), table="\n        ".join(lines)
+    )

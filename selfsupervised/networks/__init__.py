@@ -10,6 +10,7 @@ generator, as in every torch module.
 
 from selfsupervised.networks.dncnn import DnCNN
 from selfsupervised.networks.dropout import StochasticDropout, without_dropout
+from selfsupervised.networks.filled import FilledUNet
 from selfsupervised.networks.gated import GatedConv
 from selfsupervised.networks.noise2self_unet import Noise2SelfUNet
 from selfsupervised.networks.padding import padded
@@ -22,6 +23,7 @@ from selfsupervised.networks.unet import UNet
 
 __all__ = [
     "DnCNN",
+    "FilledUNet",
     "GatedConv",
     "Noise2SelfUNet",
     "PartialConv",

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from selfsupervised.networks._network import Network
+from selfsupervised.networks.dropout import StochasticDropout
 
 
 class Noise2SelfUNet(Network):
@@ -33,6 +34,9 @@ class Noise2SelfUNet(Network):
         Features at full resolution, doubled at each level but the last.
     depth : int, default=4
         How often the image is halved.
+    dropout : float, default=0.0
+        Probability with which an element of what a convolution of the decoder sees is dropped, at
+        inference too, see `StochasticDropout`.
     instance_norm : bool, default=False
         Whether each feature of each image is brought to mean zero and variance one after each
         block.
@@ -69,6 +73,7 @@ class Noise2SelfUNet(Network):
         n_dims=2,
         width=32,
         depth=4,
+        dropout=0.0,
         instance_norm=False,
     ):
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
@@ -79,7 +84,7 @@ class Noise2SelfUNet(Network):
         self.down = nn.ModuleList(self._each_feature("Conv", n) for n in widths)
         self.up = nn.ModuleList(self._each_feature("ConvTranspose", n) for n in reversed(widths))
         self.decoder = nn.ModuleList(
-            _Block(self, 2 * a, b, instance_norm)
+            _Block(self, 2 * a, b, instance_norm, dropout)
             for a, b in zip(reversed(widths), [*reversed(widths[:-1]), width])
         )
         self.head = self.nd("Conv", width, self.out_channels, 1)
@@ -105,12 +110,15 @@ class Noise2SelfUNet(Network):
 class _Block(nn.Module):
     """Two convolutions; the input is added in the first features, as many as both have."""
 
-    def __init__(self, network, in_channels, out_channels, instance_norm):
+    def __init__(self, network, in_channels, out_channels, instance_norm, dropout=0.0):
         super().__init__()
         self.shared = min(in_channels, out_channels)
+        drop = [StochasticDropout(dropout)] if dropout else []
         self.change = nn.Sequential(
+            *drop,
             network.conv(in_channels, out_channels),
             nn.LeakyReLU(inplace=True),
+            *drop,
             network.conv(out_channels, out_channels),
         )
         self.after = nn.Sequential(

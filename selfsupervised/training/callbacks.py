@@ -9,6 +9,35 @@ import numpy as np
 from skorch.callbacks import Callback
 
 
+class Average(Callback):
+    """Has a running mean of the weights judged and kept in their place.
+
+    The weights of single steps scatter about where training leads, the more the larger the
+    learning rate is; their mean does not.
+
+    Parameters
+    ----------
+    decay : float
+        How much of the mean stays at each step, in [0, 1): it goes back about
+        ``1 / (1 - decay)`` steps, and less far at first.
+    """
+
+    def __init__(self, decay):
+        self.decay = decay
+
+    def on_train_begin(self, net, **kwargs):
+        """Start from the weights as they are."""
+        self._n_steps = 0
+        net.module_.start_average()
+
+    def on_batch_end(self, net, training, **kwargs):
+        """Add the weights of a step."""
+        if training:
+            self._n_steps += 1
+            n = self._n_steps
+            net.module_.update_average(min(self.decay, n / (n + 9)))
+
+
 class BestState(Callback):
     """Keeps the weights of least held-out loss, restores them at the end, and stops early.
 
@@ -67,6 +96,7 @@ class BestState(Callback):
         if self._state is not None:
             net.module_.load_state_dict(self._state)
             self._state = None
+        net.module_.settle()
 
 
 class Progress(Callback):
@@ -90,9 +120,10 @@ class Progress(Callback):
         step = dict(net.callbacks_)["best"].step_
         row = net.history[-1]
         rate = step / (time.perf_counter() - self.start_)
+        left = round((self.max_steps - step) / rate)
         held_out = f"held-out loss {row['valid_loss']:.4g}, " if "valid_loss" in row else ""
         line = f"step {step}/{self.max_steps}: loss {row['train_loss']:.4g}, {held_out}"
-        print(f"\r{line}{rate:.3g} steps/s  ", end="", file=sys.stderr, flush=True)
+        print(f"\r{line}{rate:.3g} steps/s, {left} s left  ", end="", file=sys.stderr, flush=True)
 
     def on_train_end(self, net, **kwargs):
         """End the line."""

@@ -40,6 +40,11 @@ def fill_crops(x, fill="neighbors", *, seed=0):
     return fill_missing(planes, fill, random_state=seed).reshape(x.shape)
 
 
+def filled(x, rng):
+    """What most networks see of crops with NaN in them."""
+    return fill_crops(x)
+
+
 def target_of(x):
     """Values and weights of crops as a target: what is NaN counts nothing."""
     measured = ~np.isnan(x)
@@ -66,9 +71,9 @@ class Crops(Dataset):
         What counts as an epoch for skorch.
     max_steps : int
         Batches in all.
-    turn : bool
+    turn : bool or "flips"
         Whether crops are mirrored and rotated by multiples of 90 degrees along the last two
-        axes, at random.
+        axes, at random; "flips" only mirrors them, along either.
     seed : int
         Of the crops and of what the scheme draws.
     """
@@ -97,10 +102,25 @@ class Crops(Dataset):
     def _turned(self, crop):
         if not self.turn:
             return crop
-        flip, rotation = self.rng.integers(2), int(self.rng.integers(4))
-        square = crop.shape[-1] == crop.shape[-2]
-        crop = crop[..., ::-1] if flip else crop
-        return np.rot90(crop, rotation if square else rotation // 2 * 2, axes=(-2, -1))
+        square = crop.shape[-1] == crop.shape[-2] and self.turn != "flips"
+        return turned(crop, *draw_turn(self.rng, square))
+
+
+def draw_turn(rng, square=True):
+    """Whether to mirror, and by how many right angles to turn; by two or none if not square."""
+    flip, rotation = bool(rng.integers(2)), int(rng.integers(4))
+    return flip, rotation if square else rotation // 2 * 2
+
+
+def turned(x, flip, rotation):
+    """An array mirrored along the last axis, then rotated in the last two; a view."""
+    return np.rot90(x[..., ::-1] if flip else x, rotation, axes=(-2, -1))
+
+
+def turned_back(x, flip, rotation):
+    """The inverse of `turned`."""
+    x = np.rot90(x, -rotation, axes=(-2, -1))
+    return x[..., ::-1] if flip else x
 
 
 class HeldOut(Dataset):
@@ -108,9 +128,20 @@ class HeldOut(Dataset):
 
     Weights are such that the mean over items of the weighted sums of squares is the mean over
     all held-out entries, though items differ in how many they have.
+
+    Parameters
+    ----------
+    source : Source
+        The images.
+    seed : int
+        Of the crops, where images are too large to be taken whole, and of what `show` draws.
+    show : callable, default=filled
+        ``show(x, rng)`` is what the network sees of crops ``x`` with NaN at what was held out.
+    repeats : int, default=1
+        How many draws of `show` there are of each crop.
     """
 
-    def __init__(self, source, *, seed):
+    def __init__(self, source, *, seed, show=filled, repeats=1):
         n_dims = len(source.shapes[0])
         sizes = [prod(shape) for shape in source.shapes]
         if sum(sizes) <= VALIDATION_PIXELS:
@@ -126,14 +157,11 @@ class HeldOut(Dataset):
         crops = [source.crop(*place) for place in places]
         crops = [(x, hidden) for x, hidden in crops if not np.isnan(x[:, hidden]).all()]
         count = sum((~np.isnan(x[:, hidden])).sum() for x, hidden in crops)
-        # Made once, as all validations are alike.
-        self.items = [self._item(x, hidden, np.float32(len(crops) / count)) for x, hidden in crops]
-
-    @staticmethod
-    def _item(values, hidden, share):
-        target, weight = target_of(np.where(hidden, values, np.float32(np.nan)))
-        seen = fill_crops(np.where(hidden, np.float32(np.nan), values)[None])[0]
-        return seen, (target, weight * share)
+        rng, self.items = np.random.default_rng(seed), []
+        for values, hidden in crops * repeats:  # made once, as all validations are alike
+            target, weight = target_of(np.where(hidden, values, np.float32(np.nan)))
+            seen = show(np.where(hidden, np.float32(np.nan), values)[None], rng)[0]
+            self.items.append((seen, (target, weight * np.float32(len(crops) / count))))
 
     def __len__(self):
         return len(self.items)

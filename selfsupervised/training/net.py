@@ -12,7 +12,7 @@ from skorch.callbacks import LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import LambdaLR
 
-from selfsupervised.training.callbacks import BestState, Progress
+from selfsupervised.training.callbacks import Average, BestState, Progress
 
 
 def as_is(batch):
@@ -55,6 +55,7 @@ def new_net(
     lr=1e-3,
     optimizer="Adam",
     halvings=(),
+    averaging=None,
     patience=None,
     valid=None,
     callbacks=None,
@@ -79,6 +80,8 @@ def new_net(
         A class of `torch.optim`, by name or itself.
     halvings : sequence of float
         Shares of all steps after which the learning rate is halved.
+    averaging : float or None
+        See `Average`; by default weights are not averaged.
     patience : int or None
         See `BestState`.
     valid : Dataset or None
@@ -96,6 +99,8 @@ def new_net(
     """
     # The callbacks of the user come first: they see a step before the best state is judged.
     own: list = [*(callbacks or []), ("best", BestState(patience))]
+    if averaging is not None:
+        own.append(("average", Average(averaging)))
     if halvings:
         schedule = partial(halved, at=tuple(halvings), max_steps=max_steps)
         own.append(("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch")))

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network as skorch sees it: one or more passes a step, in the precision at hand."""
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -25,7 +27,14 @@ class Passes(nn.Module):
     layout : torch.memory_format, default=torch.contiguous_format
         How batches and weights lie in memory; `torch.channels_last` (`torch.channels_last_3d`
         for volumes) suits bfloat16 and GPUs.
+
+    Attributes
+    ----------
+    average : torch.nn.Module or None
+        A network whose weights are a running mean of those in training, which is what predicts.
     """
+
+    average: nn.Module | None = None
 
     def __init__(self, network, multiple=1, *, bfloat16=False, layout=torch.contiguous_format):
         super().__init__()
@@ -47,10 +56,31 @@ class Passes(nn.Module):
         return tuple(outputs)
 
     def _output(self, x):
+        network = self.network if self.training or self.average is None else self.average
         x = x.contiguous(memory_format=self.layout)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.in_bfloat16):
-            output = padded(self.network, x, self.multiple)
+            output = padded(network, x, self.multiple)
         return output.float()
+
+    def start_average(self):
+        """Have a running mean of the weights predict from now on."""
+        self.average = deepcopy(self.network).requires_grad_(False)
+
+    @torch.no_grad()
+    def update_average(self, decay):
+        """Move the mean by a share ``1 - decay`` of the way to the present weights."""
+        means, weights = self.average.state_dict(), self.network.state_dict()
+        for name, mean in means.items():
+            if mean.is_floating_point():
+                mean.lerp_(weights[name], 1 - decay)
+            else:  # a counter
+                mean.copy_(weights[name])
+
+    def settle(self):
+        """Let the mean be the network, and average no more."""
+        if self.average is not None:
+            self.network.load_state_dict(self.average.state_dict())
+            self.average = None
 
 
 def in_precision(network, multiple, precision, device, n_dims):

@@ -1,0 +1,185 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Self2Self: learn from one noisy image by predicting what a random sample of it left out.
+
+With masks b that show each element with probability 1 - p (Quan et al., Equations 3 to 7)::
+
+    loss(f) = E_b | (1 - b) * (f(b * y) - y) |^2           x* = mean over b and dropout of f(b * y)
+
+As elements have independent noise, the loss is that of clean targets plus a constant
+(Proposition 1); the mean over many predictions takes most of their variance away.
+"""
+
+import functools
+import sys
+
+from selfsupervised.images._parameters import described
+from selfsupervised.images._sampled import SampledDenoiser
+from selfsupervised.networks import FilledUNet, Self2SelfUNet
+
+SCHEDULES = {
+    "fast": {
+        "max_steps": 4000,
+        "batch_size": 4,
+        "patch": {2: 64, 3: 32},
+        "augment": True,
+        "lr": 2e-3,
+        "optimizer": "AdamW",
+        "halvings": (0.5, 0.6, 0.7, 0.8, 0.9),
+        "averaging": 0.99,
+    },
+    "paper": {
+        "max_steps": 450_000,
+        "batch_size": 1,
+        "patch": {2: sys.maxsize, 3: sys.maxsize},
+        "augment": "flips",
+        "lr": 1e-5,
+        "optimizer": "Adam",
+        "halvings": (),
+        "averaging": None,
+    },
+}
+
+
+@described(SCHEDULES)
+class Self2SelfDenoiser(SampledDenoiser):
+    """Train a network on one noisy image, by random samples of it (Quan et al., CVPR 2020).
+
+    Each step shows the network a random part of the pixels and asks for the others. The result
+    is the mean of many predictions, each of another sample. One image is enough, a stack of
+    images of like content is better. What is missing, NaN or under a mask, is filled in.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, class or callable, default=None
+        The network, see `partial` for the default: an instance, which is copied and from whose
+        weights training starts, or what makes one, called with those of ``in_channels``,
+        ``out_channels`` and ``n_dims`` that it takes. It gets NaN at what it is not
+        to see if it has an attribute ``sees_missing`` that is true; otherwise that is filled with
+        a local mean first.
+    partial : bool, default=None
+        Whether the default network is the paper's U-Net of partial convolutions, or, if False,
+        the same of plain ones that see zeros, both from `Self2SelfUNet`. None is `FilledUNet`, or
+        `Self2SelfUNet` with ``schedule="paper"``.
+    drop_probability : float, default=0.3
+        p, the probability that an element of the image is left out of a sample, each channel for
+        itself; in (0, 1). For the noise of real cameras, which neighbours share, 0.7 to 0.9.
+    dropout : float, default=None
+        Probability with which elements are dropped in the default network's decoder, in training
+        and in prediction alike, below 1. None is the paper's 0.3 for `Self2SelfUNet` and 0 for
+        `FilledUNet`.
+    sampling : bool, default=True
+        Whether there are samples. False shows and judges everything, for comparison: only
+        dropout is then between the network and the identity.
+    loss : {{"mse", "mae"}}, default="mse"
+        Squared or absolute errors. The mean absolute error takes outliers better.
+    n_predictions : int, default=50
+        How many predictions are averaged.
+    keep_known : bool, default=False
+        Whether pixels that are not missing come out as they were, for inpainting.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    Self2SelfPlusDenoiser : Gated convolutions and absolute errors.
+    Noise2SelfDenoiser : Predicts from one pass.
+
+    Notes
+    -----
+    `FilledUNet` is the default as it learns many times faster than partial convolutions; figures
+    are in the user guide. With ``schedule="paper"``, sizes and rates are the paper's; its
+    released code has a learning rate of 1e-4 and 150,000 steps.
+
+    {notes}
+
+    References
+    ----------
+    Quan, Chen, Pang & Ji, "Self2Self With Dropout: Learning Self-Supervised Denoising From Single
+    Image", CVPR 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import Self2SelfDenoiser
+    >>> noisy = np.random.default_rng(0).normal(100, 10, size=(1, 32, 32))
+    >>> denoiser = Self2SelfDenoiser(max_steps=3, n_predictions=4).fit(noisy)
+    >>> denoised, std = denoiser.transform(noisy, return_std=True)
+    >>> denoised.shape, std.shape
+    ((1, 32, 32), (1, 32, 32))
+    """
+
+    schedules = SCHEDULES
+    _parameter_constraints: dict = {
+        **SampledDenoiser._parameter_constraints,
+        "partial": [None, "boolean"],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        partial=None,
+        drop_probability=0.3,
+        dropout=None,
+        sampling=True,
+        loss="mse",
+        n_predictions=50,
+        keep_known=False,
+        schedule="fast",
+        max_steps=None,
+        batch_size=None,
+        patch_size=None,
+        augment=None,
+        lr=None,
+        optimizer=None,
+        held_out=1 / 16,
+        patience=None,
+        precision="auto",
+        device="auto",
+        compile=False,
+        callbacks=None,
+        warm_start=False,
+        tile=None,
+        channel_axis=None,
+        random_state=0,
+        verbose=0,
+    ):
+        self.partial = partial
+        super().__init__(
+            module=module,
+            drop_probability=drop_probability,
+            dropout=dropout,
+            sampling=sampling,
+            loss=loss,
+            n_predictions=n_predictions,
+            keep_known=keep_known,
+            schedule=schedule,
+            max_steps=max_steps,
+            batch_size=batch_size,
+            patch_size=patch_size,
+            augment=augment,
+            lr=lr,
+            optimizer=optimizer,
+            held_out=held_out,
+            patience=patience,
+            precision=precision,
+            device=device,
+            compile=compile,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            tile=tile,
+            channel_axis=channel_axis,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
+    def default_module(self):
+        """What makes the network where `module` is None."""
+        dropout = {} if self.dropout is None else {"dropout": self.dropout}
+        if self.partial is None and self.schedule == "fast":
+            return functools.partial(FilledUNet, **dropout)
+        return functools.partial(Self2SelfUNet, partial=self.partial is not False, **dropout)
