@@ -83,4 +83,5 @@ class MaskedNetwork(Network):
         for layers in [m for m in self.modules() if isinstance(m, nn.Sequential)]:
             for dropout, conv in pairwise(layers):
                 if isinstance(dropout, StochasticDropout):
-                    conv.weight.data.mul_((1 - dropout.p) ** 0.5)
+                    for parameter in conv.parameters():
+                        parameter.data.mul_((1 - dropout.p) ** 0.5)

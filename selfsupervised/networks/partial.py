@@ -61,10 +61,8 @@ class PartialConv(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"PartialConv expected kernel_size to be odd; got {kernel_size}.")
-        conv = getattr(nn, f"Conv{n_dims}d")
-        self.conv = conv(
-            in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False
-        )
+        conv, padding = getattr(nn, f"Conv{n_dims}d"), kernel_size // 2
+        self.conv = conv(in_channels, out_channels, kernel_size, padding=padding, bias=False)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.mean = getattr(functional, f"avg_pool{n_dims}d")
         self.zero_filled = zero_filled

@@ -89,12 +89,7 @@ class Self2SelfUNet(MaskedNetwork):
         self.multiple = 2**depth
         self.partial = partial
         inputs = [in_channels] + [width] * (depth + 1)
-        self.encoder = nn.ModuleList(
-            PartialConv(n, width, n_dims=n_dims, zero_filled=True)
-            if partial
-            else self.conv(n, width)
-            for n in inputs
-        )
+        self.encoder = nn.ModuleList(self._encoder_conv(n, width) for n in inputs)
         self.activation = nn.LeakyReLU(self.slope, inplace=True)
         self.pool = self.nd("MaxPool", 2)
         wide = 2 * width
@@ -104,6 +99,11 @@ class Self2SelfUNet(MaskedNetwork):
         self.decoder = nn.ModuleList(self.dropout_convs(n, dropout) for n in [*blocks, ending])
         self.head = self.dropout_convs([ending[-1], self.out_channels], dropout)[:-1]
         self.initialise()
+
+    def _encoder_conv(self, in_channels, width):
+        if self.partial:
+            return PartialConv(in_channels, width, n_dims=self.n_dims, zero_filled=True)
+        return self.conv(in_channels, width)
 
     def layers(self, both):
         """Output for a batch of masks and images with edges divisible by `multiple`."""
