@@ -18,6 +18,8 @@ from .images.loading import load
 from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from .images.noise2same import Noise2SameDenoiser
 from .images.noise2self import Noise2SelfDenoiser
+from .images.self2self import Self2SelfDenoiser
+from .images.self2self_plus import Self2SelfPlusDenoiser
 from .j_invariant import JInvariantWrapper
 from .model_selection import InSample
 from .noise import NoiseModel, estimate_noise
@@ -62,6 +64,8 @@ __all__ = [
     "PixelPartition",
     "RandomPixels",
     "Repeats",
+    "Self2SelfDenoiser",
+    "Self2SelfPlusDenoiser",
     "SelfSupervisedScorer",
     "SinglePixels",
     "TotalVariationDenoiser",

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the parameters and attributes mean that all network denoisers share."""
 
+import sys
+
+WIDE = 25  # of a column of a table
+
 TRAINING = """
     max_steps : int, default=2000
         Steps of the optimizer.
@@ -24,11 +28,8 @@ SCHEDULED = """
     schedule : {{"fast", "paper"}}, default="fast"
         What the parameters of the training are where they are None.
 
-        =============  {line}
-        parameter      {names}
-        =============  {line}
         {table}
-        =============  {line}
+
     max_steps, batch_size, patch_size, augment, lr, optimizer : default=None
         Steps of the optimizer; crops in a step; edge of the crops in pixels, one or one for each
         axis; whether crops are mirrored and turned by right angles at random, or mirrored only
@@ -125,17 +126,20 @@ def described(schedules=None, **defaults):
 
 
 def _scheduled(schedules):
-    """The text about parameters by schedule, with the table of them."""
-    width = 18
+    """The text about parameters by schedule, with a table of them."""
 
-    def row(cells):
-        return "  ".join(f"{cell:{width}}" for cell in cells).rstrip()
+    def row(*cells):
+        return "  ".join(f"{cell:{WIDE}}" for cell in cells).rstrip()
 
-    shown = {"patch": lambda patch: "whole images" if min(patch.values()) > 2**20 else patch[2]}
-    lines = [
-        f"{name:13}  {row(shown.get(name, str)(schedule[name]) for schedule in schedules.values())}"
-        for name in next(iter(schedules.values()))
-    ]
-    return SCHEDULED.format(
-        line=row(["=" * width] * len(schedules)), names=row(schedules), table="\n        ".join(lines)
-    )
+    line = row(*["=" * WIDE] * (len(schedules) + 1))
+    table = [line, row("parameter", *schedules), line]
+    for name in next(iter(schedules.values())):
+        values = [schedule[name] for schedule in schedules.values()]
+        if name == "default_patch":
+            name, values = "patch_size", [_patch(edges) for edges in values]
+        table.append(row(name, *map(str, values)))
+    return SCHEDULED.format(table="\n        ".join([*table, line]))
+
+
+def _patch(edges):
+    return "whole images" if edges[2] == sys.maxsize else f"{edges[2]}, {edges[3]} in volumes"

@@ -26,7 +26,6 @@ from selfsupervised.training.data import HeldOut, draw_turn, target_of, turned, 
 from selfsupervised.training.net import seeded
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 from selfsupervised.training.source import is_lazy
-from selfsupervised.training.tiling import predict_tiles
 
 N_JUDGED = 4  # samples of each image in a validation
 PIXELS_AT_ONCE = 2**16  # predictions of smaller images are made several at a time
@@ -193,7 +192,10 @@ class SampledDenoiser(NetworkDenoiser):
     def _denoise_with_std(self, image):
         x, n = self._normalized(image), self.n_channels_
         # Doubled, as what is put together from tiles has as many channels as the image.
-        both = self._tiled(lambda part: np.concatenate(self._moments(part[:n])), np.tile(x, (2, *[1] * (x.ndim - 1))))
+        both = self._tiled(
+            lambda part: np.concatenate(self._moments(part[:n])),
+            np.tile(x, (2, *[1] * (x.ndim - 1))),
+        )
         both = both.astype(np.float64) * self.scale_
         mean, std = self._channels_last(both[:n] + self.mean_), self._channels_last(both[n:])
         if not self.keep_known:

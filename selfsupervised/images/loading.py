@@ -5,9 +5,17 @@
 from selfsupervised.images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from selfsupervised.images.noise2same import Noise2SameDenoiser
 from selfsupervised.images.noise2self import Noise2SelfDenoiser
+from selfsupervised.images.self2self import Self2SelfDenoiser
+from selfsupervised.images.self2self_plus import Self2SelfPlusDenoiser
 from selfsupervised.training.saving import load_estimator
 
-DENOISERS = [Neighbor2NeighborDenoiser, Noise2SameDenoiser, Noise2SelfDenoiser]
+DENOISERS = [
+    Neighbor2NeighborDenoiser,
+    Noise2SameDenoiser,
+    Noise2SelfDenoiser,
+    Self2SelfDenoiser,
+    Self2SelfPlusDenoiser,
+]
 
 
 def load(path, *, module=None, device="auto"):

@@ -21,7 +21,7 @@ SCHEDULES = {
     "fast": {
         "max_steps": 4000,
         "batch_size": 4,
-        "patch": {2: 64, 3: 32},
+        "default_patch": {2: 64, 3: 32},
         "augment": True,
         "lr": 2e-3,
         "optimizer": "AdamW",
@@ -31,7 +31,7 @@ SCHEDULES = {
     "paper": {
         "max_steps": 450_000,
         "batch_size": 1,
-        "patch": {2: sys.maxsize, 3: sys.maxsize},
+        "default_patch": {2: sys.maxsize, 3: sys.maxsize},
         "augment": "flips",
         "lr": 1e-5,
         "optimizer": "Adam",

@@ -20,6 +20,7 @@ class MaskedNetwork(Network):
     and makes `decoder`, a block for each doubling.
     """
 
+    sees_missing = True
     slope: float
     decoder: nn.ModuleList
 
@@ -32,7 +33,7 @@ class MaskedNetwork(Network):
             What it holds where the mask is zero makes no difference, not even if it is NaN.
         mask : tensor of shape (n or 1, in_channels or 1, *spatial), default=None
             One or True where `x` is to be seen, zero or False where it is missing or dropped.
-            By default all is seen.
+            By default all is seen that is not NaN.
 
         Returns
         -------
@@ -41,7 +42,7 @@ class MaskedNetwork(Network):
         """
         self._check(x)
         if mask is None:
-            there = torch.ones_like(x)
+            mask = ~x.isnan()
         else:
             planes = zip(mask.shape[:2], x.shape)
             if mask.shape[2:] != x.shape[2:] or any(m not in (1, s) for m, s in planes):
@@ -50,8 +51,8 @@ class MaskedNetwork(Network):
                     f"{tuple(x.shape)}, or with one for the number of images or of channels; got "
                     f"{tuple(mask.shape)}."
                 )
-            there = (mask != 0).expand_as(x).to(x.dtype)
-            x = x.masked_fill(mask == 0, 0)
+        there = (mask != 0).expand_as(x).to(x.dtype)
+        x = x.masked_fill(mask == 0, 0)
         return padded(self.layers, torch.cat([there, x], dim=1), self.multiple)
 
     def dropout_convs(self, widths, dropout):

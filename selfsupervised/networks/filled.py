@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from selfsupervised.networks._network import Network
+from selfsupervised.networks.dropout import StochasticDropout
+from selfsupervised.networks.gated import GatedConv
 from selfsupervised.networks.noise2self_unet import Noise2SelfUNet
 from selfsupervised.networks.padding import padded
 
@@ -14,7 +15,7 @@ BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 LITTLE = 1e-4  # far less than the weight of any one pixel of the window, 1 / 256 at least in 2-D
 
 
-class FilledUNet(Network):
+class FilledUNet(Noise2SelfUNet):
     """U-Net that corrects the local mean of an image with missing pixels.
 
     What is missing, NaN, is filled with the mean of what is there around it. A `Noise2SelfUNet`
@@ -35,7 +36,10 @@ class FilledUNet(Network):
     depth : int, default=3
         How often the image is halved.
     dropout : float, default=0.0
-        Probability with which an element is dropped in the decoder, at inference too.
+        Probability with which an element of what a convolution of the decoder sees is dropped, at
+        inference too, see `StochasticDropout`.
+    gated : bool, default=False
+        Whether the first convolution of each block of the encoder is gated, see `GatedConv`.
 
     Attributes
     ----------
@@ -54,33 +58,49 @@ class FilledUNet(Network):
     >>> from selfsupervised.networks import FilledUNet
     >>> x = torch.ones(1, 1, 9, 10)
     >>> x[..., 2:5, 3] = torch.nan
-    >>> torch.allclose(FilledUNet(width=4, depth=2)(x), torch.tensor(1.0), atol=1e-2)
+    >>> torch.allclose(FilledUNet(width=4, depth=2)(x), torch.tensor(1.0))
     True
     """
 
     sees_missing = True
 
-    def __init__(self, in_channels=1, out_channels=None, *, n_dims=2, width=16, depth=3, dropout=0.0):
-        super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
-        if self.out_channels != in_channels:
+    def __init__(
+        self,
+        in_channels=1,
+        out_channels=None,
+        *,
+        n_dims=2,
+        width=16,
+        depth=3,
+        dropout=0.0,
+        gated=False,
+    ):
+        if out_channels not in (None, in_channels):
             raise ValueError(
                 f"FilledUNet expected out_channels to be in_channels={in_channels}, whose mean it "
                 f"corrects; got {out_channels}."
             )
-        self.network = Noise2SelfUNet(
-            2 * in_channels, in_channels, n_dims=n_dims, width=width, depth=depth, dropout=dropout
-        )
-        nn.init.zeros_(self.network.head.weight)
-        nn.init.zeros_(self.network.head.bias)
-        self.multiple = 2**depth
-        self.depth = depth
+        self._dropout, self._gated = dropout, gated
+        super().__init__(2 * in_channels, in_channels, n_dims=n_dims, width=width, depth=depth)
+        self.in_channels = in_channels
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def _convs(self, a, b):
+        if not self._gated:
+            return super()._convs(a, b)
+        return nn.Sequential(GatedConv(a, b, n_dims=self.n_dims), self.conv(b, b))
+
+    def _decoder_convs(self, a, b):
+        drop = [StochasticDropout(self._dropout)] if self._dropout else []
+        first, activation, second = super()._convs(a, b)
+        return nn.Sequential(*drop, first, activation, *drop, second)
 
     def layers(self, x):
         """Output for a batch whose edges are divisible by `multiple`."""
-        image, there = fill_by_mean(x, self.depth)
-        return local_mean(image, torch.ones_like(image)) + self.network(
-            torch.cat([image, there], dim=1)
-        )
+        image, there = fill_by_mean(x, len(self.down))
+        correction = super().layers(torch.cat([image, there], dim=1))
+        return local_mean(image, torch.ones_like(image)) + correction
 
 
 class Filled(nn.Module):

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from selfsupervised.networks._network import Network
-from selfsupervised.networks.dropout import StochasticDropout
 
 
 class Noise2SelfUNet(Network):
@@ -34,9 +33,6 @@ class Noise2SelfUNet(Network):
         Features at full resolution, doubled at each level but the last.
     depth : int, default=4
         How often the image is halved.
-    dropout : float, default=0.0
-        Probability with which an element of what a convolution of the decoder sees is dropped, at
-        inference too, see `StochasticDropout`.
     instance_norm : bool, default=False
         Whether each feature of each image is brought to mean zero and variance one after each
         block.
@@ -73,21 +69,31 @@ class Noise2SelfUNet(Network):
         n_dims=2,
         width=32,
         depth=4,
-        dropout=0.0,
         instance_norm=False,
     ):
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         self.multiple = 2**depth
         widths = [width * 2**level for level in range(depth)]
         block = [(in_channels, width), *zip(widths, [*widths[1:], widths[-1]])]
-        self.encoder = nn.ModuleList(_Block(self, a, b, instance_norm) for a, b in block)
+        self.instance_norm = instance_norm
+        self.encoder = nn.ModuleList(self._block(a, b, self._convs(a, b)) for a, b in block)
         self.down = nn.ModuleList(self._each_feature("Conv", n) for n in widths)
         self.up = nn.ModuleList(self._each_feature("ConvTranspose", n) for n in reversed(widths))
         self.decoder = nn.ModuleList(
-            _Block(self, 2 * a, b, instance_norm, dropout)
+            self._block(2 * a, b, self._decoder_convs(2 * a, b))
             for a, b in zip(reversed(widths), [*reversed(widths[:-1]), width])
         )
         self.head = self.nd("Conv", width, self.out_channels, 1)
+
+    def _block(self, a, b, change):
+        norm = self.nd("InstanceNorm", b) if self.instance_norm else nn.Identity()
+        return _Block(min(a, b), change, norm)
+
+    def _convs(self, a, b):
+        """The convolutions of a block of the encoder, from `a` to `b` features."""
+        return nn.Sequential(self.conv(a, b), nn.LeakyReLU(inplace=True), self.conv(b, b))
+
+    _decoder_convs = _convs
 
     def _each_feature(self, name, n_features):
         layer = self.nd(name, n_features, n_features, 2, stride=2, groups=n_features)
@@ -110,21 +116,11 @@ class Noise2SelfUNet(Network):
 class _Block(nn.Module):
     """Two convolutions; the input is added in the first features, as many as both have."""
 
-    def __init__(self, network, in_channels, out_channels, instance_norm, dropout=0.0):
+    def __init__(self, shared, change, norm):
         super().__init__()
-        self.shared = min(in_channels, out_channels)
-        drop = [StochasticDropout(dropout)] if dropout else []
-        self.change = nn.Sequential(
-            *drop,
-            network.conv(in_channels, out_channels),
-            nn.LeakyReLU(inplace=True),
-            *drop,
-            network.conv(out_channels, out_channels),
-        )
-        self.after = nn.Sequential(
-            network.nd("InstanceNorm", out_channels) if instance_norm else nn.Identity(),
-            nn.LeakyReLU(inplace=True),
-        )
+        self.shared = shared
+        self.change = change
+        self.after = nn.Sequential(norm, nn.LeakyReLU(inplace=True))
 
     def forward(self, x):
         change = self.change(x)

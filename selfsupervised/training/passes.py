@@ -3,6 +3,7 @@
 """A network as skorch sees it: one or more passes a step, in the precision at hand."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,14 +35,13 @@ class Passes(nn.Module):
         A network whose weights are a running mean of those in training, which is what predicts.
     """
 
-    average: nn.Module | None = None
-
     def __init__(self, network, multiple=1, *, bfloat16=False, layout=torch.contiguous_format):
         super().__init__()
         self.network = network
         self.multiple = multiple
         self.in_bfloat16 = bfloat16
         self.layout = layout
+        self.average: Any = None
         if layout != torch.contiguous_format:
             self.network.to(memory_format=layout)
 

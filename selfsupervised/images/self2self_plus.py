@@ -1,0 +1,284 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Self2Self+: Self2Self with gated convolutions, absolute errors and a score of image quality.
+
+With masks b, an image y and a metric Q of quality (Ko & Lee, Equations 8 to 13)::
+
+    loss(f) = |(1 - b) * (f(b, b * y) - y)|_1 / |1 - b|_1  +  weight * (target - Q(f(b, b * y)))^2
+"""
+
+import functools
+import sys
+from numbers import Real
+
+import numpy as np
+import torch
+
+from selfsupervised._sklearn_compat import Interval
+from selfsupervised.images._parameters import described
+from selfsupervised.images._sampled import DroppedLoss, SampledDenoiser
+from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
+from selfsupervised.training.passes import choose_device
+
+SCHEDULES = {
+    "fast": {
+        "max_steps": 4000,
+        "batch_size": 4,
+        "default_patch": {2: 64, 3: 32},
+        "augment": True,
+        "lr": 2e-3,
+        "optimizer": "AdamW",
+        "halvings": (0.5, 0.6, 0.7, 0.8, 0.9),
+        "averaging": 0.99,
+    },
+    "paper": {
+        "max_steps": 4000,
+        "batch_size": 1,
+        "default_patch": {2: sys.maxsize, 3: sys.maxsize},
+        "augment": False,
+        "lr": 4e-4,
+        "optimizer": "Adam",
+        "halvings": (),
+        "averaging": None,
+    },
+}
+
+
+@described(SCHEDULES)
+class Self2SelfPlusDenoiser(SampledDenoiser):
+    """Train a network of gated convolutions on one noisy image (Ko & Lee, 2023).
+
+    As `Self2SelfDenoiser`; the network learns from the mask what to let through, errors are
+    absolute ones, and a metric of image quality that needs no reference may guide the training.
+
+    Parameters
+    ----------
+    module : torch.nn.Module, class or callable, default=None
+        The network, see `Self2SelfDenoiser`. By default ``FilledUNet(gated=True)``, or
+        `Self2SelfPlusUNet` with ``schedule="paper"``.
+    gated : bool, default=True
+        Whether the default network has gated convolutions, or plain ones.
+    drop_probability : float, default=0.4
+        Probability that an element of the image is left out of a sample, each channel for
+        itself; in (0, 1). The paper has 0.7 and 0.9 for the noise of real cameras (PolyU, SIDD).
+    dropout : float, default=None
+        Probability with which elements are dropped in the default network's decoder, in training
+        and in prediction alike, below 1. None is `drop_probability` for `Self2SelfPlusUNet` and 0
+        for `FilledUNet`.
+    sampling : bool, default=True
+        Whether there are samples. False shows and judges everything, for comparison.
+    loss : {{"mse", "mae"}}, default="mae"
+        Squared or absolute errors.
+    iqa : callable or str, default=None
+        A metric of image quality, higher for better. A callable gets a batch of shape
+        (n, n_channels, *spatial), in which 0 and 1 are the least and largest value of the
+        training data, and returns a score, through which gradients flow. A name is that of a
+        metric of `pyiqa` (an extra, under its own licence), which downloads its weights when it
+        first uses them; "paq2piq" is the paper's. None leaves that term out.
+    iqa_weight : float, default=2e-8
+        Weight of its term, next to errors in units where the data's range is 1.
+    iqa_target : float, default=100
+        Score that is aimed for.
+    n_predictions : int, default=500
+        How many predictions are averaged.
+    keep_known : bool, default=False
+        Whether pixels that are not missing come out as they were, for inpainting.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    Self2SelfDenoiser : Its predecessor.
+
+    Notes
+    -----
+    With ``schedule="paper"``, sizes and rates are those of the released code for white noise; it
+    takes 5000 and 1000 steps for PolyU and SIDD.
+
+    {notes}
+
+    References
+    ----------
+    Ko & Lee, "Self2Self+: Single-Image Denoising with Self-Supervised Learning and Image Quality
+    Assessment Loss", 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import Self2SelfPlusDenoiser
+    >>> noisy = np.random.default_rng(0).normal(100, 10, size=(1, 32, 32))
+    >>> Self2SelfPlusDenoiser(max_steps=3, n_predictions=4).fit_transform(noisy).shape
+    (1, 32, 32)
+    """
+
+    schedules = SCHEDULES
+    _parameter_constraints: dict = {
+        **SampledDenoiser._parameter_constraints,
+        "gated": ["boolean"],
+        "iqa": [None, callable, str],
+        "iqa_weight": [Interval(Real, 0, None, closed="left")],
+        "iqa_target": [Real],
+    }
+
+    def __init__(
+        self,
+        module=None,
+        *,
+        gated=True,
+        drop_probability=0.4,
+        dropout=None,
+        sampling=True,
+        loss="mae",
+        iqa=None,
+        iqa_weight=2e-8,
+        iqa_target=100.0,
+        n_predictions=500,
+        keep_known=False,
+        schedule="fast",
+        max_steps=None,
+        batch_size=None,
+        patch_size=None,
+        augment=None,
+        lr=None,
+        optimizer=None,
+        held_out=1 / 16,
+        patience=None,
+        precision="auto",
+        device="auto",
+        compile=False,
+        callbacks=None,
+        warm_start=False,
+        tile=None,
+        channel_axis=None,
+        random_state=0,
+        verbose=0,
+    ):
+        self.gated = gated
+        self.iqa = iqa
+        self.iqa_weight = iqa_weight
+        self.iqa_target = iqa_target
+        super().__init__(
+            module=module,
+            drop_probability=drop_probability,
+            dropout=dropout,
+            sampling=sampling,
+            loss=loss,
+            n_predictions=n_predictions,
+            keep_known=keep_known,
+            schedule=schedule,
+            max_steps=max_steps,
+            batch_size=batch_size,
+            patch_size=patch_size,
+            augment=augment,
+            lr=lr,
+            optimizer=optimizer,
+            held_out=held_out,
+            patience=patience,
+            precision=precision,
+            device=device,
+            compile=compile,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            tile=tile,
+            channel_axis=channel_axis,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
+    def default_module(self):
+        """What makes the network where `module` is None."""
+        dropout = {} if self.dropout is None else {"dropout": self.dropout}
+        if self.schedule == "fast":
+            return functools.partial(FilledUNet, gated=self.gated, **dropout)
+        dropout = dropout or {"dropout": self.drop_probability}
+        return functools.partial(Self2SelfPlusUNet, gated=self.gated, **dropout)
+
+    def prepare(self, source):
+        """Find the range of the data, for the metric."""
+        crops = source.sample(64) if self.iqa is not None else []
+        self._range = (
+            min((np.nanmin(crop) for crop in crops), default=0.0),
+            max((np.nanmax(crop) for crop in crops), default=1.0),
+        )
+
+    def criterion(self):
+        """The loss on what was dropped, with the metric if there is one."""
+        if self.iqa is None:
+            return super().criterion()
+        metric = self.iqa
+        if isinstance(metric, str):
+            metric = named_metric(metric, choose_device(self.device))
+        return QualityLoss(self.loss, metric, self.iqa_weight, self.iqa_target, self._range)
+
+
+class QualityLoss(DroppedLoss):
+    """`DroppedLoss`, and how far the quality of the output is from a target.
+
+    Parameters
+    ----------
+    norm : {"mse", "mae"}
+        Of the errors.
+    metric : callable
+        Maps images to scores.
+    weight, target : float
+        Of the paper's L_IQA.
+    limits : tuple of float
+        What the metric is to see as 0 and as 1.
+    """
+
+    def __init__(self, norm, metric, weight, target, limits):
+        super().__init__(norm)
+        self._metric = (metric,)  # in a tuple, so that its weights are not learned
+        self.weight, self.target, self.limits = weight, target, limits
+
+    def loss(self, outputs, targets):
+        """Error at the dropped elements plus the weighted squared distance of the score."""
+        low, high = self.limits
+        (metric,) = self._metric
+        score = metric((outputs[0] - low) / (high - low))
+        if not torch.is_tensor(score) or not score.requires_grad:
+            raise ValueError(
+                "Self2SelfPlusDenoiser expected iqa to return a tensor through which gradients "
+                f"flow, got {'one without' if torch.is_tensor(score) else type(score).__name__}: "
+                f"use a differentiable metric, or iqa=None."
+            )
+        distance = (self.target - score).square().mean()
+        # Errors are in normalised units, in which the range is `high - low`.
+        return super().loss(outputs, targets) + self.weight * (high - low) * distance
+
+
+def named_metric(name, device):
+    """A metric of pyiqa, made for three channels, for any number of them.
+
+    Raises
+    ------
+    ImportError
+        If pyiqa is not installed.
+    OSError
+        If its weights are not there and cannot be downloaded.
+    """
+    try:
+        import pyiqa
+    except ImportError as error:
+        raise ImportError(
+            f"iqa={name!r} needs pyiqa, which is not installed: `pip install "
+            f"selfsupervised[iqa]`, or pass a callable.",
+            name="pyiqa",
+        ) from error
+    try:
+        metric = pyiqa.create_metric(name, as_loss=True, device=device)
+    except OSError as error:
+        raise OSError(
+            f"The weights of iqa={name!r} are not there and could not be downloaded ({error}); "
+            f"put them where pyiqa looks for them, or use iqa=None."
+        ) from error
+
+    def of_colours(images):
+        return metric(
+            images if images.shape[1] == 3 else images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        )
+
+    return of_colours
