@@ -85,6 +85,8 @@ if HAS_NETWORKS:
         ss.Neighbor2NeighborDenoiser(**TINY),
         ss.Noise2SameDenoiser(**TINY, lambda_inv="noise"),
         ss.Noise2SelfDenoiser(**TINY, inference="j_invariant"),
+        ss.Self2SelfDenoiser(**TINY, n_predictions=2),
+        ss.Self2SelfPlusDenoiser(**TINY, n_predictions=2),
     ]
 IMAGE_DENOISERS = [*CLASSICAL_DENOISERS, *NETWORK_DENOISERS]
 WRAPPED = [

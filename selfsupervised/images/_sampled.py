@@ -224,6 +224,15 @@ class SampledDenoiser(NetworkDenoiser):
                     squares += gap * (output - mean)
         return mean, np.sqrt(squares / max(count - 1, 1))
 
+    def _check(self, X):
+        images = super()._check(X)
+        if not is_lazy(images) and any(np.isnan(image).all() for image in images):
+            raise ValueError(
+                f"{type(self).__name__} got an image with nothing to see (every value is missing); "
+                f"leave it out."
+            )
+        return images
+
     def _masked(self, X, mask):
         """`X` as floats, NaN where `mask` says so."""
         if mask is None:
@@ -247,11 +256,6 @@ class SampledDenoiser(NetworkDenoiser):
             raise ValueError(
                 f"{type(self).__name__} expected mask to be boolean, True where X of shape "
                 f"{X.shape} is not measured; got {mask.dtype} of shape {mask.shape}."
-            )
-        if mask.all():
-            raise ValueError(
-                f"{type(self).__name__} got a mask that hides every pixel; is it True where X is "
-                f"missing?"
             )
         return np.where(mask, X.dtype.type(np.nan), X)
 
