@@ -222,7 +222,7 @@ class NetworkDenoiser(ImageDenoiser):
         n_channels, n_dims = self.n_channels_, self.n_dims_
         if self.module is None:
             # Of those that were tried, it learned most in a given time on two cores.
-            return Noise2SelfUNet(n_channels, n_dims=n_dims, width=16, depth=3)
+            return Noise2SelfUNet(n_channels, n_dims=n_dims, width=16, depth=3, residual=True)
         if isinstance(self.module, nn.Module):
             return deepcopy(self.module)
         sizes = {"in_channels": n_channels, "out_channels": n_channels, "n_dims": n_dims}
