@@ -46,7 +46,7 @@ SCHEMES = {
     "Noise2Same": Noise2SameDenoiser,
     "Neighbor2Neighbor": Neighbor2NeighborDenoiser,
 }
-U_NET = partial(Noise2SelfUNet, width=16, depth=3)
+U_NET = partial(Noise2SelfUNet, width=16, depth=3, residual=True)  # the default
 # A folder: the same for all.
 FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 3e-3}
 HALVINGS = Noise2SelfDenoiser.halvings  # that of all

@@ -21,7 +21,9 @@ from benchmarks.report import Report, options
 from selfsupervised.networks import DnCNN, Noise2SelfUNet, UNet
 
 NETWORKS = {
-    "Noise2SelfUNet(width=16, depth=3), the default": lambda: Noise2SelfUNet(width=16, depth=3),
+    "Noise2SelfUNet(width=16, depth=3, residual=True), the default": lambda: Noise2SelfUNet(
+        width=16, depth=3, residual=True
+    ),
     "UNet(width=16, depth=3)": lambda: UNet(width=16, depth=3),
     "UNet(width=32, depth=4)": lambda: UNet(width=32, depth=4),
     "UNet()": UNet,

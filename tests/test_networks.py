@@ -17,6 +17,7 @@ from selfsupervised.networks import (  # noqa: E402
 )
 
 NETWORKS = [UNet, DnCNN, ResidualUNet, Noise2SelfUNet]
+BINOMIAL = torch.tensor([0.25, 0.5, 0.25])
 SMALL = {"width": 2, "depth": 2}
 
 
@@ -121,6 +122,8 @@ def test_bad_choices():
         DnCNN(depth=1)
     with pytest.raises(ValueError, match="out_channels=None or 3; got 1"):
         DnCNN(3, 1, residual=True)
+    with pytest.raises(ValueError, match="out_channels=None or 3; got 1"):
+        Noise2SelfUNet(3, 1, residual=True)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 8, 8), (1, 1, 8, 8, 8)])
@@ -135,6 +138,46 @@ def test_residual_is_subtracted():
     x = torch.randn(1, 1, 6, 6)
     with torch.no_grad():
         assert torch.equal(residual(x), x - direct(x))
+
+
+@pytest.mark.parametrize(
+    ("n_dims", "weights"),
+    [
+        (2, BINOMIAL[:, None] * BINOMIAL),
+        (3, BINOMIAL[:, None, None] * BINOMIAL[:, None] * BINOMIAL),
+    ],
+)
+def test_noise2self_residual_starts_as_a_local_mean(n_dims, weights):
+    x = torch.rand(2, 3, *[8] * n_dims)
+    middle = (..., *[slice(3, 6)] * n_dims)
+    spread = torch.zeros_like(x)
+    spread[(..., *[4] * n_dims)] = 1
+    net, plain = (Noise2SelfUNet(3, n_dims=n_dims, **SMALL, residual=r) for r in (True, False))
+    with torch.no_grad():
+        torch.testing.assert_close(net(spread)[middle], weights.expand(2, 3, *weights.shape))
+        constant = torch.full_like(x, 5.0)
+        torch.testing.assert_close(net(constant), constant)  # at the border too
+        assert not torch.allclose(plain(constant), constant, atol=0.1)
+    # It can leave the mean: a step changes the rest too.
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (net(x) + x).square().mean().backward()
+        optimizer.step()
+    assert all(p.grad.abs().max() > 0 for p in net.encoder[0].parameters())
+    assert not torch.allclose(net(x), nn.Module.__call__(net.mean, x))
+
+
+def test_noise2self_residual_keeps_the_size_of_signals():
+    """Weights as large as ReLUs need; with torch's own, signals fade from block to block."""
+    x = torch.randn(4, 1, 64, 64)
+    spread = {}
+    for residual in (True, False):
+        net = Noise2SelfUNet(width=16, depth=3, residual=residual)
+        change = [block.change for block in net.encoder]
+        with torch.no_grad():
+            spread[residual] = float(change[0](x).std())
+    assert 0.5 < spread[True] < 2 and spread[False] < 0.3
 
 
 def test_noise2self_halves_by_all_but_averaging():

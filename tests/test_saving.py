@@ -17,7 +17,7 @@ from skorch import NeuralNet  # noqa: E402
 
 import selfsupervised as ss  # noqa: E402
 from selfsupervised.images.loading import DENOISERS  # noqa: E402
-from selfsupervised.networks import DnCNN, UNet  # noqa: E402
+from selfsupervised.networks import DnCNN, Noise2SelfUNet, UNet  # noqa: E402
 from selfsupervised.training import saving  # noqa: E402
 from selfsupervised.training.saving import load_estimator, save_estimator  # noqa: E402
 
@@ -169,6 +169,18 @@ def test_network_denoisers(denoiser, rng, tmp_path):
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(loaded)).transform(X), out)
         np.testing.assert_array_equal(clone(loaded).fit(X).transform(X), out)
         assert loaded.set_params(warm_start=True).fit(X).n_steps_ == 4
+
+
+def test_files_of_another_default_network_say_so(rng, tmp_path):
+    """Those of a network without a residual are not taken for the default, which has one."""
+    X = rng.normal(10, 3, size=(1, 16, 16))
+    plain = partial(Noise2SelfUNet, width=16, depth=3)
+    fitted = ss.Noise2SelfDenoiser(plain, max_steps=1, device="cpu").fit(X)
+    fitted.set_params(module=None).save(tmp_path / "a")
+    with pytest.raises(ValueError, match="pass the module of the training as module="):
+        ss.load(tmp_path / "a", device="cpu")
+    loaded = ss.Noise2SelfDenoiser.load(tmp_path / "a", module=plain, device="cpu")
+    np.testing.assert_array_equal(loaded.transform(X), fitted.transform(X))
 
 
 def test_every_network_denoiser_can_be_loaded():

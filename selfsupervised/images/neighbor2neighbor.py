@@ -28,7 +28,7 @@ PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)
 DIAGONAL = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
-@described(batch_size=4, lr="2e-3")
+@described(batch_size=4, lr="3e-3")
 class Neighbor2NeighborDenoiser(NetworkDenoiser):
     """Train a network on pairs of sub-sampled noisy images (Huang et al., CVPR 2021).
 
@@ -37,8 +37,8 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     module : torch.nn.Module, class or callable, default=None
         The network: an instance, which is copied and from whose weights training starts, or what
         makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
-        takes. By default ``Noise2SelfUNet(width=16, depth=3)``, which learns faster on a CPU;
-        the paper's is ``UNet``, both from `selfsupervised.networks`.
+        takes. By default ``Noise2SelfUNet(width=16, depth=3, residual=True)``, which learns
+        faster; the paper's is ``UNet``, both from `selfsupervised.networks`.
     gamma : float, default=2
         Weight of the regulariser at the end of training, to which it rises in proportion to
         the step. Larger is smoother; the paper has 2 for synthetic and 1 for real noise.
@@ -97,7 +97,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         batch_size=4,
         patch_size=None,
         augment=True,
-        lr=2e-3,
+        lr=3e-3,
         optimizer="Adam",
         held_out=1 / 16,
         patience=None,

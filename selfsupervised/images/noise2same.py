@@ -27,7 +27,7 @@ REPLACEMENT_NOISE = 0.2  # standard deviation, in normalised units
 LEAST = 1e-12  # below, the root of the invariance term has no useful gradient
 
 
-@described(batch_size=4, lr="2e-3")
+@described(batch_size=4, lr="3e-3")
 class Noise2SameDenoiser(NetworkDenoiser):
     """Train a network on all pixels under a bound on its use of each (Xie et al., NeurIPS 2020).
 
@@ -36,8 +36,8 @@ class Noise2SameDenoiser(NetworkDenoiser):
     module : torch.nn.Module, class or callable, default=None
         The network: an instance, which is copied and from whose weights training starts, or what
         makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
-        takes. By default ``Noise2SelfUNet(width=16, depth=3)``, which learns faster on a CPU;
-        the paper's is ``ResidualUNet``, both from `selfsupervised.networks`.
+        takes. By default ``Noise2SelfUNet(width=16, depth=3, residual=True)``, which learns
+        faster; the paper's is ``ResidualUNet``, both from `selfsupervised.networks`.
     lambda_inv : float or "noise", default=2.0
         Weight of the invariance term. Theorem 1 has 2 for any noise; "noise" is Theorem 2's
         twice the standard deviation of white noise, in normalised units, which is estimated
@@ -103,7 +103,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         batch_size=4,
         patch_size=None,
         augment=True,
-        lr=2e-3,
+        lr=3e-3,
         optimizer="Adam",
         held_out=1 / 16,
         patience=None,

@@ -18,14 +18,15 @@ from selfsupervised.fill import check_fill
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.mixing import mixed
-from selfsupervised.partitions import PixelPartition
-from selfsupervised.partitions.choice import default_grid
+from selfsupervised.partitions import PixelGrid, PixelPartition
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
+STRIDE = 2  # the least at which all direct neighbours of a pixel in J can be seen
 
-@described(batch_size=4, lr="2e-3")
+
+@described(batch_size=4, lr="3e-3")
 class Noise2SelfDenoiser(NetworkDenoiser):
     """Train a network to predict masked pixels (Batson & Royer, ICML 2019).
 
@@ -34,12 +35,13 @@ class Noise2SelfDenoiser(NetworkDenoiser):
     module : torch.nn.Module, class or callable, default=None
         The network: an instance, which is copied and from whose weights training starts, or what
         makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
-        takes. By default ``Noise2SelfUNet(width=16, depth=3)``, half as wide as the
-        paper's and of one level less; for its other network pass ``module=DnCNN``, both from
+        takes. By default ``Noise2SelfUNet(width=16, depth=3, residual=True)``, which learns
+        faster; the paper's are ``Noise2SelfUNet`` as it is and ``DnCNN``, both from
         `selfsupervised.networks`.
     partition : PixelGrid, RandomPixels or the like, default=None
-        The subsets J of each crop. By default ``PixelGrid(4)``, of smaller stride for smaller
-        crops; the paper has ``RandomPixels(25)`` for its networks.
+        The subsets J of each crop. By default ``PixelGrid(2)``, so that each step learns from
+        a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
+        released code ``PixelGrid(4)``.
     fill : {{"neighbors", "uniform", "random_neighbor"}} or float, default="neighbors"
         What stands in the place of J in training, see `fill_missing`; a number is in
         normalised units. The paper has uniform random values, its notebook on a single image a
@@ -99,7 +101,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         batch_size=4,
         patch_size=None,
         augment=True,
-        lr=2e-3,
+        lr=3e-3,
         optimizer="Adam",
         held_out=1 / 16,
         patience=None,
@@ -178,7 +180,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         n_channels, *spatial = shape
         partition = self.partition
         if partition is None:
-            partition = default_grid([np.empty(spatial)], channel_axis=None)
+            partition = PixelGrid(tuple(min(STRIDE, size) for size in spatial))
         if not partition.per_channel:
             return partition.labels(tuple(spatial))[None], partition.n_subsets_for([spatial])
         shape = (*spatial, n_channels)

@@ -83,8 +83,7 @@ class FilledUNet(Noise2SelfUNet):
         self._dropout, self._gated = dropout, gated
         super().__init__(2 * in_channels, in_channels, n_dims=n_dims, width=width, depth=depth)
         self.in_channels = in_channels
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self._start_at_zero()
 
     def _convs(self, a, b):
         if not self._gated:
