@@ -7,7 +7,6 @@ from torch import nn
 
 from selfsupervised.networks._network import Network
 
-
 SLOPE = 0.01  # of the leaky ReLUs
 
 
@@ -131,7 +130,7 @@ class Noise2SelfUNet(Network):
             for layer in block.change.modules():
                 if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
                     nn.init.kaiming_normal_(layer.weight, a=SLOPE)
-                    nn.init.zeros_(layer.bias)
+                    layer.bias.data.zero_()
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
