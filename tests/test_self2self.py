@@ -228,7 +228,7 @@ def test_it_denoises(noisy, picture):
     out = ss.Self2SelfDenoiser(**SMALL | {"n_predictions": 16}, max_steps=150).fit_transform(
         noisy[None]
     )
-    assert np.mean((out[0] - picture) ** 2) < 0.2 * np.mean((noisy - picture) ** 2)
+    assert np.mean((out[0] - picture) ** 2) < 0.3 * np.mean((noisy - picture) ** 2)
 
 
 class Shapes(Callback):
@@ -377,9 +377,9 @@ def test_bad_parameters(denoiser, params, match, noisy):
 
 def test_bad_masks_and_images(noisy, fitted, tmp_path):
     denoiser, X = ss.Self2SelfDenoiser(**TINY), noisy[None]
-    with pytest.raises(ValueError, match="nothing to see"):
+    with pytest.raises(ValueError, match="without any measured pixel"):
         denoiser.fit(X, mask=np.ones(X.shape, dtype=bool))
-    with pytest.raises(ValueError, match="nothing to see"):
+    with pytest.raises(ValueError, match="without any measured pixel"):
         denoiser.fit(np.stack([noisy, np.full_like(noisy, np.nan)]))
     with pytest.raises(ValueError, match=r"mask to be boolean.*got float64 of shape \(1, 40, 48\)"):
         denoiser.fit(X, mask=np.zeros(X.shape))

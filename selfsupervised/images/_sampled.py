@@ -224,15 +224,6 @@ class SampledDenoiser(NetworkDenoiser):
                     squares += gap * (output - mean)
         return mean, np.sqrt(squares / max(count - 1, 1))
 
-    def _check(self, X):
-        images = super()._check(X)
-        if not is_lazy(images) and any(np.isnan(image).all() for image in images):
-            raise ValueError(
-                f"{type(self).__name__} got an image with nothing to see (every value is missing); "
-                f"leave it out."
-            )
-        return images
-
     def _masked(self, X, mask):
         """`X` as floats, NaN where `mask` says so."""
         if mask is None:

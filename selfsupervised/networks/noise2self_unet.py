@@ -127,10 +127,11 @@ class Noise2SelfUNet(Network):
 
     def _start_at_zero(self):
         for block in (*self.encoder, *self.decoder):
-            for layer in block.change.modules():
-                if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
-                    nn.init.kaiming_normal_(layer.weight, a=SLOPE)
-                    layer.bias.data.zero_()
+            for parameter in block.change.parameters():
+                if parameter.ndim > 1:
+                    nn.init.kaiming_normal_(parameter, a=SLOPE)
+                else:
+                    nn.init.zeros_(parameter)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
