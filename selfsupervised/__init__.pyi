@@ -11,7 +11,7 @@ from .classical import (
     WaveletDenoiser,
 )
 from .correlation import CorrelatedNoiseWarning, noise_correlation
-from .counts import PCARegression
+from .counts import CountNormalizer, PCADenoiser, PCADenoiserCV, PCARegression
 from .fill import fill_missing
 from .images.bayer import BayerPacker
 from .images.loading import load
@@ -42,6 +42,7 @@ __all__ = [
     "BayerPacker",
     "BilateralDenoiser",
     "CorrelatedNoiseWarning",
+    "CountNormalizer",
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
@@ -58,6 +59,8 @@ __all__ = [
     "NoiseModel",
     "NonLocalMeansDenoiser",
     "OutlierRemover",
+    "PCADenoiser",
+    "PCADenoiserCV",
     "PCARegression",
     "Pair",
     "PixelGrid",
