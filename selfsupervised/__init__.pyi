@@ -11,7 +11,8 @@ from .classical import (
     WaveletDenoiser,
 )
 from .correlation import CorrelatedNoiseWarning, noise_correlation
-from .counts import PCARegression
+from .counts import NeighborDiffusionDenoiser, NormalizedSquaredError, PCARegression
+from .counts.autoencoder import NegativeBinomialAutoencoder
 from .fill import fill_missing
 from .images.bayer import BayerPacker
 from .images.loading import load
@@ -50,11 +51,14 @@ __all__ = [
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
+    "NegativeBinomialAutoencoder",
     "Neighbor2NeighborDenoiser",
+    "NeighborDiffusionDenoiser",
     "Noise2SameDenoiser",
     "Noise2SelfDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
+    "NormalizedSquaredError",
     "OutlierRemover",
     "PCARegression",
     "Pair",
