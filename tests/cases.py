@@ -95,10 +95,13 @@ WRAPPED = [
     ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(9), fill="uniform"),
 ]
 TABLE_ESTIMATORS = [
+    ss.NeighborDiffusionDenoiser(n_neighbors=2, n_components=1),
     ss.JInvariantWrapper(Ridge()),
     ss.JInvariantWrapper(ss.PCARegression(n_components=1)),
     ss.PCARegression(n_components=1),
 ]
+if HAS_NETWORKS:
+    TABLE_ESTIMATORS.append(ss.NegativeBinomialAutoencoder(n_latent=2, width=4, max_steps=3))
 
 
 class PatchMemory(ss.ImageDenoiser):

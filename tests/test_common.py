@@ -55,6 +55,7 @@ def test_scikit_learn_battery(estimator, check):
     with warnings.catch_warnings():
         # Those of scikit-learn's own checks about the checks they skip.
         warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
+        warnings.filterwarnings("ignore", message=".* expected whole counts, got fractional")
         check(estimator)
 
 

@@ -3,6 +3,7 @@
 """Averages over neighbouring cells, in a graph that molecules judge."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -15,8 +16,8 @@ from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parame
 from selfsupervised.counts._tables import blocks, check_table, selected
 
 # What is averaged, from counts scaled to the same total, and the way back.
-SPACES = {
-    "counts": (lambda x: x, lambda x: x),
+SPACES: dict[Any, Any] = {
+    None: (lambda x: x, lambda x: x),
     "sqrt": (np.sqrt, np.square),
     "log1p": (np.log1p, np.expm1),
 }
@@ -45,10 +46,9 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         Number of steps. More steps average over more cells.
     shrinkage : float, default=0.1
         Weight of the mean of all cells, from 0 to 1.
-    average : {"counts", "sqrt", "log1p"}, default="counts"
-        What is averaged: counts scaled to the median total, which suits the Poisson loss, or
-        their square roots or logarithms of one plus them, which suits errors measured there.
-        The output is in molecules whichever it is.
+    transformation : {"sqrt", "log1p", None}, default=None
+        What is done to the counts, scaled to the median total, before they are averaged, and
+        undone after. None suits the Poisson loss, the others errors that are measured there.
     random_state : int, RandomState or None, default=0
         Seed of the randomised singular value decomposition.
 
@@ -113,7 +113,7 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "shrinkage": [Interval(Real, 0, 1, closed="both")],
-        "average": [StrOptions(set(SPACES))],
+        "transformation": [StrOptions({"sqrt", "log1p"}), None],
         "random_state": ["random_state"],
     }
 
@@ -124,14 +124,14 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         n_components=10,
         n_steps=2,
         shrinkage=0.1,
-        average="counts",
+        transformation=None,
         random_state=0,
     ):
         self.n_neighbors = n_neighbors
         self.n_components = n_components
         self.n_steps = n_steps
         self.shrinkage = shrinkage
-        self.average = average
+        self.transformation = transformation
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -178,7 +178,7 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         )[2]
         self.neighbors_ = NearestNeighbors(n_neighbors=self.n_neighbors).fit(self._place(scaled))
         self.graph_ = self._first_step(scaled)
-        self.profiles_ = SPACES[self.average][0](scaled)
+        self.profiles_ = SPACES[self.transformation][0](scaled)
         self.mean_ = self.totals_ @ self.profiles_ / self.totals_.sum()
         return self
 
@@ -205,7 +205,7 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
-        columns, back = selected(genes, self), SPACES[self.average][1]
+        columns, back = selected(genes, self), SPACES[self.transformation][1]
         profiles, mean = self.profiles_[:, columns], self.mean_[columns]
         totals = X.sum(axis=1)
         out = np.empty((X.shape[0], columns.size), dtype=X.dtype)

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Squared errors between cells that are scaled to the same total."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from selfsupervised._validation import is_finite_number
 
-TRANSFORMS = {None: lambda x: x, "sqrt": np.sqrt, "log1p": np.log1p}
+TRANSFORMS: dict[Any, Any] = {None: lambda x: x, "sqrt": np.sqrt, "log1p": np.log1p}
 
 
 class NormalizedSquaredError(BaseEstimator):
@@ -21,12 +23,12 @@ class NormalizedSquaredError(BaseEstimator):
     ----------
     target_sum : float, default=1e4
         Total that each cell is scaled to.
-    transform : {"log1p", "sqrt", None}, default="log1p"
+    transformation : {"log1p", "sqrt", None}, default="log1p"
         What is done to the scaled counts.
 
     Notes
     -----
-    The transform bends: the best prediction is the mean of the *transformed* held-out counts,
+    The transformation bends: the best prediction is the mean of the *transformed* held-out counts,
     which for few molecules lies below the transformed mean. Losses are comparable only for the same
     share of molecules held out, and a denoiser that is best here need not be best for "poisson",
     whose best prediction is the mean itself.
@@ -39,7 +41,7 @@ class NormalizedSquaredError(BaseEstimator):
     --------
     >>> import numpy as np
     >>> from selfsupervised import NormalizedSquaredError
-    >>> loss = NormalizedSquaredError(target_sum=1, transform=None)
+    >>> loss = NormalizedSquaredError(target_sum=1, transformation=None)
     >>> loss(np.array([[1, 1], [0, 4]]), np.array([[30, 10], [0, 7]]))
     array([[0.0625, 0.0625],
            [0.    , 0.    ]])
@@ -47,9 +49,9 @@ class NormalizedSquaredError(BaseEstimator):
 
     of_tables = True  # rows belong together, see mean_loss
 
-    def __init__(self, target_sum=1e4, *, transform="log1p"):
+    def __init__(self, target_sum=1e4, *, transformation="log1p"):
         self.target_sum = target_sum
-        self.transform = transform
+        self.transformation = transformation
 
     def __call__(self, judged, predicted):
         """Compare tables.
@@ -73,10 +75,10 @@ class NormalizedSquaredError(BaseEstimator):
                 f"NormalizedSquaredError expected target_sum to be a positive number, got "
                 f"{self.target_sum!r}."
             )
-        if self.transform not in TRANSFORMS:
+        if self.transformation not in TRANSFORMS:
             raise ValueError(
-                f"NormalizedSquaredError expected transform to be one of {list(TRANSFORMS)}, got "
-                f"{self.transform!r}."
+                f"NormalizedSquaredError expected transformation to be one of {list(TRANSFORMS)}, "
+                f"got {self.transformation!r}."
             )
         if np.min(judged, initial=0) < 0:
             raise ValueError("NormalizedSquaredError expected counts, got negative measurements.")
@@ -84,4 +86,6 @@ class NormalizedSquaredError(BaseEstimator):
 
     def _normalized(self, table):
         totals = table.sum(axis=1, keepdims=True)
-        return TRANSFORMS[self.transform](table * (self.target_sum / np.where(totals > 0, totals, 1)))
+        return TRANSFORMS[self.transformation](
+            table * (self.target_sum / np.where(totals > 0, totals, 1))
+        )
