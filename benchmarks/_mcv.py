@@ -168,9 +168,7 @@ def _data_set(report, name, quick, seeds):
     report.line(f"- seconds of the last split: { {key: round(s) for key, s in seconds.items()} }")
     means = {m: {loss: float(np.mean(v[loss])) for loss in LOSSES} for m, v in rows.items()}
     ahead = {
-        loss: bool(
-            np.less(rows["chosen by the score"][loss], rows["MAGIC, best t"][loss]).all()
-        )
+        loss: bool(np.less(rows["chosen by the score"][loss], rows["MAGIC, best t"][loss]).all())
         for loss in LOSSES
     }
     return {"ahead_of_best_magic": ahead, "losses": means}

@@ -11,7 +11,14 @@ from .classical import (
     WaveletDenoiser,
 )
 from .correlation import CorrelatedNoiseWarning, noise_correlation
-from .counts import NeighborDiffusionDenoiser, NormalizedSquaredError, PCARegression
+from .counts import (
+    CountNormalizer,
+    NeighborDiffusionDenoiser,
+    NormalizedSquaredError,
+    PCADenoiser,
+    PCADenoiserCV,
+    PCARegression,
+)
 from .counts.autoencoder import NegativeBinomialAutoencoder
 from .fill import fill_missing
 from .images.bayer import BayerPacker
@@ -41,6 +48,7 @@ __all__ = [
     "BayerPacker",
     "BilateralDenoiser",
     "CorrelatedNoiseWarning",
+    "CountNormalizer",
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
@@ -60,6 +68,8 @@ __all__ = [
     "NonLocalMeansDenoiser",
     "NormalizedSquaredError",
     "OutlierRemover",
+    "PCADenoiser",
+    "PCADenoiserCV",
     "PCARegression",
     "Pair",
     "PixelGrid",

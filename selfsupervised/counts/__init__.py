@@ -4,6 +4,16 @@
 
 from selfsupervised.counts.diffusion import NeighborDiffusionDenoiser
 from selfsupervised.counts.normalized_error import NormalizedSquaredError
+from selfsupervised.counts.normalizer import CountNormalizer
+from selfsupervised.counts.pca import PCADenoiser
+from selfsupervised.counts.pca_cv import PCADenoiserCV
 from selfsupervised.counts.pca_regression import PCARegression
 
-__all__ = ["NeighborDiffusionDenoiser", "NormalizedSquaredError", "PCARegression"]
+__all__ = [
+    "CountNormalizer",
+    "NeighborDiffusionDenoiser",
+    "NormalizedSquaredError",
+    "PCADenoiser",
+    "PCADenoiserCV",
+    "PCARegression",
+]

@@ -69,10 +69,10 @@ def selected(genes, estimator):
         return columns[genes]
     known = getattr(estimator, "feature_names_in_", np.array([], dtype=object))
     place = {name: number for number, name in enumerate(known)}
-    missing = [name for name in genes if name not in place]
+    missing = [str(name) for name in genes if name not in place]
     if missing:
         raise ValueError(
-            f"{type(estimator).__name__} was fitted without the genes {[str(name) for name in missing[:5]]}; names are "
+            f"{type(estimator).__name__} was fitted without the genes {missing[:5]}; names are "
             f"known where fit was given a data frame, numbers of columns always work."
         )
     return np.array([place[name] for name in genes])

@@ -3,7 +3,6 @@
 """Averages over neighbouring cells, in a graph that molecules judge."""
 
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -14,13 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
 from selfsupervised.counts._tables import blocks, check_table, selected
-
-# What is averaged, from counts scaled to the same total, and the way back.
-SPACES: dict[Any, Any] = {
-    None: (lambda x: x, lambda x: x),
-    "sqrt": (np.sqrt, np.square),
-    "log1p": (np.log1p, np.expm1),
-}
+from selfsupervised.counts.normalizer import FORWARD, INVERSE, CountNormalizer, row_totals
 
 
 class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -66,8 +59,8 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         Molecules of each fitted cell, their weights.
     mean_ : ndarray of shape (n_features,)
         The average over all fitted cells.
-    target_sum_ : float
-        Total that cells are scaled to: the median.
+    normalizer_ : CountNormalizer
+        Scales cells to the same total, the median.
     n_features_in_ : int
         Number of genes.
     feature_names_in_ : ndarray of str
@@ -168,17 +161,19 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         """
         validate_parameters(self)
         X = check_table(self, X, reset=True)
-        totals = X.sum(axis=1)
+        totals = row_totals(X)
         X, self.totals_ = X[totals > 0], totals[totals > 0]
         self._check_size(*X.shape)
-        self.target_sum_ = float(np.median(self.totals_))
-        scaled = self._scaled(X, self.totals_)
+        self.normalizer_ = CountNormalizer(transformation=None).fit(X)
+        scaled = self.normalizer_.transform(X)
         self.components_ = randomized_svd(
             np.sqrt(scaled), self.n_components, random_state=self.random_state
         )[2]
         self.neighbors_ = NearestNeighbors(n_neighbors=self.n_neighbors).fit(self._place(scaled))
         self.graph_ = self._first_step(scaled)
-        self.profiles_ = SPACES[self.transformation][0](scaled)
+        if self.transformation is not None:
+            FORWARD[self.transformation](scaled.data, out=scaled.data)
+        self.profiles_ = scaled
         self.mean_ = self.totals_ @ self.profiles_ / self.totals_.sum()
         return self
 
@@ -205,18 +200,19 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         X = check_table(self, X, reset=False)
-        columns, back = selected(genes, self), SPACES[self.transformation][1]
+        columns, totals = selected(genes, self), row_totals(X)
         profiles, mean = self.profiles_[:, columns], self.mean_[columns]
-        totals = X.sum(axis=1)
         out = np.empty((X.shape[0], columns.size), dtype=X.dtype)
         for part in blocks(X.shape[0]):
-            near = self._first_step(self._scaled(X[part], totals[part]))
+            near = self._first_step(self.normalizer_.transform(X[part]))
             for _ in range(self.n_steps - 1):
                 near = near @ self.graph_
             weights = near * self.totals_
             local = (weights / weights.sum(axis=1)[:, None]) @ profiles
             average = (1 - self.shrinkage) * local.toarray() + self.shrinkage * mean
-            out[part] = back(average) * (totals[part, None] / self.target_sum_)
+            if self.transformation is not None:
+                INVERSE[self.transformation](average, out=average)
+            out[part] = average * (totals[part, None] / self.normalizer_.target_sum_)
         return out
 
     def _check_size(self, n_cells, n_features):
@@ -234,11 +230,6 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
                 f"{name} expected n_neighbors to be at most the number of cells with molecules, "
                 f"got {self.n_neighbors} for n_samples = {n_cells}; lower n_neighbors."
             )
-
-    def _scaled(self, X, totals):
-        """Counts scaled to the target sum; cells without molecules stay zero."""
-        factors = self.target_sum_ / np.where(totals > 0, totals, 1)
-        return sparse.csr_array(X.multiply(factors[:, None]), dtype=X.dtype)
 
     def _place(self, scaled):
         return np.sqrt(scaled) @ self.components_.T

@@ -2,14 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Squared errors between cells that are scaled to the same total."""
 
-from typing import Any
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from selfsupervised._validation import is_finite_number
-
-TRANSFORMS: dict[Any, Any] = {None: lambda x: x, "sqrt": np.sqrt, "log1p": np.log1p}
+from selfsupervised.counts.normalizer import FORWARD
 
 
 class NormalizedSquaredError(BaseEstimator):
@@ -75,9 +72,9 @@ class NormalizedSquaredError(BaseEstimator):
                 f"NormalizedSquaredError expected target_sum to be a positive number, got "
                 f"{self.target_sum!r}."
             )
-        if self.transformation not in TRANSFORMS:
+        if self.transformation not in (None, *FORWARD):
             raise ValueError(
-                f"NormalizedSquaredError expected transformation to be one of {list(TRANSFORMS)}, "
+                f"NormalizedSquaredError expected transformation to be one of {[*FORWARD, None]}, "
                 f"got {self.transformation!r}."
             )
         if np.min(judged, initial=0) < 0:
@@ -86,6 +83,5 @@ class NormalizedSquaredError(BaseEstimator):
 
     def _normalized(self, table):
         totals = table.sum(axis=1, keepdims=True)
-        return TRANSFORMS[self.transformation](
-            table * (self.target_sum / np.where(totals > 0, totals, 1))
-        )
+        scaled = table * (self.target_sum / np.where(totals > 0, totals, 1))
+        return scaled if self.transformation is None else FORWARD[self.transformation](scaled)
