@@ -35,14 +35,14 @@ MAGIC_STEPS = (1, 2, 3, 4, 6)  # 3 is the default
 FAMILIES = {
     "PCA of square roots": (
         PCADenoiser(normalizer=CountNormalizer()),
-        {"n_components": [4, 6, 8, 10, 12, 14, 17, 20]},
+        {"n_components": [6, 8, 10, 12, 14, 17, 20]},
     ),
     "neighbour diffusion": (
         NeighborDiffusionDenoiser(),
         {
             "n_neighbors": [15, 30],
             "n_steps": [1, 2, 3],
-            "shrinkage": [0.02, 0.1, 0.2],
+            "shrinkage": [0.02, 0.1],
             "transformation": [None, "sqrt"],
         },
     ),

@@ -8,7 +8,7 @@ from scipy import sparse
 from torch import nn
 from torch.utils.data import Dataset
 
-VALIDATION_CELLS = 2048
+VALIDATION_CELLS = 1024
 VALIDATION_BATCH = 256
 
 
@@ -82,9 +82,10 @@ class SharedMolecules(Dataset):
 class HeldOutMolecules(Dataset):
     """Molecules that were held out of learning, beside those that the network learns from."""
 
-    def __init__(self, seen, held_out):
-        n_cells = min(seen.shape[0], VALIDATION_CELLS)
-        parts = np.array_split(np.arange(n_cells), -(-n_cells // VALIDATION_BATCH))
+    def __init__(self, seen, held_out, *, seed):
+        # Tables are often sorted by sample or kind, so not simply the first cells.
+        cells = np.random.default_rng(seed).permutation(seen.shape[0])[:VALIDATION_CELLS]
+        parts = np.array_split(cells, -(-cells.size // VALIDATION_BATCH))
         self.items = [(seen[part], held_out[part]) for part in parts]
 
     def __len__(self):
