@@ -251,16 +251,17 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         partition = MoleculeSplit(
             n_splits=self.n_splits, symmetric=self.symmetric, random_state=seed
         )
-        by_cell, paths, shrinkages = 0.0, [], []
+        by_cell = np.zeros((counts.shape[0], self.n_components))
+        paths, shrinkages = [], []
         for pair in partition.split(counts):
             folds = []
-            losses = np.empty((counts.shape[0], self.n_components))
+            losses = np.empty_like(by_cell)
             for train, test in self._folds(counts.shape[0], seed):
                 losses[test], shrinkage = self._judge(pair.seen, pair.judged, train, test, seed)
                 folds.append(losses[test].mean(axis=0))
                 shrinkages.append(shrinkage)
             paths.append(np.mean(folds, axis=0) / counts.shape[1])
-            by_cell = by_cell + losses
+            by_cell += losses
         self.loss_path_splits_ = np.array(paths)
         self.loss_path_ = self.loss_path_splits_.mean(axis=0)
         best = int(np.argmin(self.loss_path_))
@@ -294,7 +295,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Z2 = self._normalizer.fit_transform(judged[train])
         check_rank(self, Z1)
         axes = leading_axes(Z1, self.n_components, np.random.default_rng(seed))
-        decoder, shrinkage = fit_decoder(*axes, Z2, form=self.form, shrink=self.shrink)
+        decoder, shrinkage = fit_decoder(axes, Z2, form=self.form, shrink=self.shrink)
         scores = axes[2]
         if self.loss == "mse":
             if self._learns_from_judged:
