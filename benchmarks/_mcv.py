@@ -31,17 +31,17 @@ from selfsupervised.losses import mean_loss
 
 # Squared errors of log(1 + counts scaled to 10,000), and of whole molecules by likelihood.
 LOSSES = {"mse": NormalizedSquaredError(1e4, transformation="log1p"), "poisson": "poisson"}
-MAGIC_STEPS = (1, 2, 3, 4, 6)  # 3 is the default
+MAGIC_STEPS = (1, 2, 3, 4)  # 3 is the default
 FAMILIES = {
     "PCA of square roots": (
         PCADenoiser(normalizer=CountNormalizer()),
-        {"n_components": [6, 8, 10, 12, 14, 17, 20]},
+        {"n_components": [6, 8, 10, 12, 14, 17]},
     ),
     "neighbour diffusion": (
         NeighborDiffusionDenoiser(),
         {
             "n_neighbors": [15, 30],
-            "n_steps": [1, 2, 3],
+            "n_steps": [1, 2],
             "shrinkage": [0.02, 0.1],
             "transformation": [None, "sqrt"],
         },

@@ -155,6 +155,15 @@ def test_the_score_judges_hidden_molecules_only(denoiser, cells):
     assert loss < truth + 0.12
 
 
+@every
+def test_the_wrapper_predicts_each_half_from_the_other(denoiser, cells):
+    X = sparse.csr_array(cells[1])
+    out = ss.JInvariantWrapper(clone(denoiser), partition=ss.MoleculeSplit()).fit_transform(X)
+    halves = next(ss.MoleculeSplit().split(X))
+    expected = sum(clone(denoiser).fit_transform(half) for half in (halves.seen, halves.judged))
+    assert_allclose(out, expected, rtol=1e-10)
+
+
 # -- diffusion -----------------------------------------------------------------------------------
 
 
