@@ -36,6 +36,7 @@ LAYERS = [
         "_function",
         "_estimators",
         "_blocks",
+        "_paired",
     ],
     [
         "partitions",
