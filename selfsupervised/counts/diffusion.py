@@ -41,7 +41,8 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         Weight of the mean of all cells, from 0 to 1.
     transformation : {"sqrt", "log1p", None}, default=None
         What is done to the counts, scaled to the median total, before they are averaged, and
-        undone after. None suits the Poisson loss, the others errors that are measured there.
+        undone after. None suits the Poisson loss; the others give less than the expected counts,
+        as suits errors that are measured there.
     random_state : int, RandomState or None, default=0
         Seed of the randomised singular value decomposition.
 
