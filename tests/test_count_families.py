@@ -43,35 +43,6 @@ def cells():
 
 
 @every
-@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
-def test_sparse_as_dense(denoiser, container, cells):
-    X = cells[1]
-    dense = clone(denoiser).fit(X).transform(X)
-    out = clone(denoiser).fit(container(X)).transform(container(X))
-    assert isinstance(out, np.ndarray)
-    assert_allclose(out, dense, rtol=1e-10)
-    assert (out >= 0).all()
-
-
-@every
-def test_unsorted_and_duplicate_indices(denoiser):
-    _, X = kinds_of_cells(20, 6)
-    table = sparse.csr_array(X)
-    order = np.concatenate(
-        [np.arange(b - 1, a - 1, -1) for a, b in zip(table.indptr, table.indptr[1:])]
-    )
-    halves = np.repeat(table.data[order], 2)
-    halves[::2] -= 1
-    halves[1::2] = 1
-    messy = sparse.csr_array(
-        (halves, np.repeat(table.indices[order], 2), 2 * table.indptr), shape=table.shape
-    )
-    before = messy.data.copy()
-    assert_allclose(clone(denoiser).fit(messy).transform(messy), clone(denoiser).fit_transform(X))
-    assert_array_equal(messy.data, before)
-
-
-@every
 def test_a_new_cell_is_denoised_for_itself(denoiser, cells):
     X = cells[1]
     new = kinds_of_cells(30, seed=1)[1]

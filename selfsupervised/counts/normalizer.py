@@ -11,6 +11,7 @@ from sklearn.utils.sparsefuncs import inplace_row_scale
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised._validation import without_duplicates
 from selfsupervised.counts._expectation import FORWARD, INVERSE, expected_counts
 
 
@@ -169,7 +170,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.divide(self.target_sum_, totals, where=totals > 0, out=np.zeros_like(totals))
 
     def _check(self, X, reset=False):
-        return validate_data(
+        X = validate_data(
             self,
             X,
             reset=reset,
@@ -177,6 +178,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             dtype=[np.float64, np.float32],
             ensure_non_negative=True,
         )
+        return without_duplicates(X)
 
 
 def row_totals(X):
