@@ -11,7 +11,15 @@ from .classical import (
     WaveletDenoiser,
 )
 from .correlation import CorrelatedNoiseWarning, noise_correlation
-from .counts import CountNormalizer, PCADenoiser, PCADenoiserCV, PCARegression
+from .counts import (
+    CountNormalizer,
+    NeighborDiffusionDenoiser,
+    NormalizedSquaredError,
+    PCADenoiser,
+    PCADenoiserCV,
+    PCARegression,
+)
+from .counts.autoencoder import NegativeBinomialAutoencoder
 from .fill import fill_missing
 from .images.bayer import BayerPacker
 from .images.loading import load
@@ -53,11 +61,14 @@ __all__ = [
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
+    "NegativeBinomialAutoencoder",
     "Neighbor2NeighborDenoiser",
+    "NeighborDiffusionDenoiser",
     "Noise2SameDenoiser",
     "Noise2SelfDenoiser",
     "NoiseModel",
     "NonLocalMeansDenoiser",
+    "NormalizedSquaredError",
     "OutlierRemover",
     "PCADenoiser",
     "PCADenoiserCV",

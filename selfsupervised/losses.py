@@ -69,7 +69,8 @@ def mean_loss(predictions, loss="mse"):
     predictions : iterable of (judged, predicted)
         Arrays of equal shape; `judged` may be sparse, and NaN where nothing was measured.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
-        A callable gets two 1-D arrays and returns an array like them, or their mean.
+        A callable gets two 1-D arrays and returns an array like them, or their mean. One with
+        the attribute ``of_tables = True`` gets the tables as they are.
 
     Returns
     -------
@@ -86,7 +87,8 @@ def mean_loss(predictions, loss="mse"):
         if sparse.issparse(judged):
             judged = judged.toarray()
         measured = ~np.isnan(judged)
-        judged, predicted = judged[measured], predicted[measured]
+        if not getattr(function, "of_tables", False):
+            judged, predicted = judged[measured], predicted[measured]
         if not np.isfinite(predicted).all():
             raise ValueError(
                 "Expected finite predictions, got NaN or infinity from the denoiser: it must "

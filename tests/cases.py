@@ -98,10 +98,13 @@ WRAPPED = [
 ]
 COUNT_DENOISERS = [
     ss.CountNormalizer(),
+    ss.NeighborDiffusionDenoiser(n_neighbors=2, n_components=1),
     ss.PCADenoiser(n_components=1),
     ss.PCADenoiser(n_components=1, normalizer=ss.CountNormalizer("median", "log1p")),
     ss.PCADenoiserCV(n_components=1),
 ]
+if HAS_NETWORKS:
+    COUNT_DENOISERS.append(ss.NegativeBinomialAutoencoder(n_latent=2, width=4, max_steps=3))
 TABLE_ESTIMATORS = [
     *COUNT_DENOISERS,
     ss.JInvariantWrapper(Ridge()),

@@ -19,3 +19,7 @@ def test_example_runs(path, capsys):
         assert names["search"].best_index_ == names["errors"].index(min(names["errors"]))
     if "signal" in names:
         assert names["search"].best_params_ == {"estimator__n_components": 5}
+    if "false_positives" in names:
+        denoised, behind, aside = names["false_positives"].values()
+        assert aside < 0.1 < behind < denoised
+        assert denoised > 0.5

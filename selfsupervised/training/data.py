@@ -85,6 +85,11 @@ class Crops(Dataset):
         self.rng = np.random.default_rng(seed)
         self.step = 0
 
+    @property
+    def size(self):
+        """What a batch consists of, for who runs out of memory."""
+        return f"patches of {self.shape} pixels: lower batch_size or patch_size"
+
     def __len__(self):
         # The last epoch ends with the last step.
         return min(self.n_batches, max(self.max_steps - self.step, 1)) * self.batch_size

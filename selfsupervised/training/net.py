@@ -130,7 +130,7 @@ def train(net, crops):
     ----------
     net : skorch.NeuralNet
         From `new_net`.
-    crops : Crops
+    crops : Crops or SharedMolecules
         The data.
 
     Returns
@@ -159,8 +159,8 @@ def train(net, crops):
         if not _is_out_of_memory(error):
             raise
         raise MemoryError(
-            f"{net.device} ran out of memory with batch_size={crops.batch_size} and patches of "
-            f"{crops.shape} pixels: lower batch_size or patch_size, or use a smaller module."
+            f"{net.device} ran out of memory with batch_size={crops.batch_size} and "
+            f"{crops.size}, or use a smaller module."
         ) from error
     if best.step_ < crops.max_steps and not best.stopped_:
         warnings.warn(
