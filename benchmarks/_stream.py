@@ -1,0 +1,167 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""A table of counts larger than memory, denoised by two workers, one of which is killed.
+
+Memory is the sum of the resident memory of all processes (this one with the scheduler, and the
+workers), looked at five times a second. Writing the table is not counted.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import psutil
+from anndata import AnnData
+from anndata.experimental import read_elem_lazy
+from anndata.io import sparse_dataset, write_elem
+from dask.distributed import Client, LocalCluster
+from scipy import sparse
+
+import selfsupervised as ss
+from benchmarks.report import Report, options
+
+N_GENES, RANK = 2000, 20
+SIZES = {False: (1_000_000, 10_000), True: (40_000, 2_500)}  # --quick or not: cells, of a block
+GIB = 2**30
+
+
+def write_table(path, n_cells, step):
+    """Poisson counts of `RANK` programs, about 18 % of them not zero, block after block."""
+    rng = np.random.default_rng(0)
+    programs = rng.gamma(0.3, 1, (RANK, N_GENES)).astype(np.float32)
+    programs /= programs.sum(axis=1, keepdims=True)
+    with h5py.File(path, "w") as file:
+        for start in range(0, n_cells, step):
+            cells = min(step, n_cells - start)
+            use = rng.dirichlet(np.full(RANK, 0.3), cells)
+            depth = rng.lognormal(np.log(700), 0.4, (cells, 1))
+            rates = (use * depth).astype(np.float32) @ programs
+            block = sparse.csr_matrix(rng.poisson(rates).astype(np.float32))
+            if start == 0:
+                # Positions beyond 2**31 entries.
+                block.indptr = block.indptr.astype(np.int64)
+                write_elem(file, "X", block)
+            else:
+                sparse_dataset(file["X"]).append(block)
+
+
+class Memory(threading.Thread):
+    """The most that this process and its children took together, in bytes."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.peak, self.over = 0, threading.Event()
+
+    def run(self):
+        me = psutil.Process()
+        while not self.over.wait(0.2):
+            total = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            self.peak = max(self.peak, total)
+
+    def stop(self):
+        self.over.set()
+        self.join()
+        return self.peak / GIB
+
+
+def denoised(path, step):
+    """The table, lazily read, with the result of `denoise_counts`; and the seconds it took."""
+    with h5py.File(path) as file:
+        adata = AnnData(read_elem_lazy(file["X"], chunks=(step, N_GENES)))
+    start = time.perf_counter()
+    ss.pp.denoise_counts(adata)
+    return adata, time.perf_counter() - start
+
+
+def kill_later(client, seconds):
+    """Kill one worker process after some seconds; the list will hold its id."""
+    killed = []
+
+    def kill():
+        pid = next(iter(client.run(os.getpid).values()))
+        os.kill(pid, signal.SIGKILL)
+        killed.append(pid)
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()
+    return killed
+
+
+def stream(report, quick):
+    """Run, run again with a worker killed in the middle, and compare."""
+    n_cells, step = SIZES[quick]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "counts.h5"
+        # In a process of its own, so that what it takes is not counted.
+        subprocess.run([sys.executable, "-m", "benchmarks._stream", str(path), *map(str, SIZES[quick])])
+        size = path.stat().st_size / GIB
+        memory = Memory()
+        memory.start()
+        with (
+            LocalCluster(
+                n_workers=2,
+                threads_per_worker=1,
+                memory_limit=int(1.6 * GIB),
+                dashboard_address=None,
+                local_directory=folder,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            whole, seconds = denoised(path, step)
+            killed = kill_later(client, seconds / 2)
+            again, seconds_again = denoised(path, step)
+        peak = memory.stop()
+    first, second = whole.uns["denoised"], again.uns["denoised"]
+    same = (
+        bool(killed)
+        and np.array_equal(first["loss_path"], second["loss_path"])
+        and np.array_equal(whole.varm["denoised"], again.varm["denoised"])
+        and np.array_equal(whole.obsm["denoised"], again.obsm["denoised"])
+    )
+    report.table(
+        f"{n_cells:,} cells x {N_GENES:,} genes out of a file, two workers of dask",
+        ["", "seconds", "rank (true 20)", "least loss"],
+        [
+            ["undisturbed", seconds, first["n_comps"], float(first["loss_path"].min())],
+            ["one killed", seconds_again, second["n_comps"], float(second["loss_path"].min())],
+        ],
+    )
+    report.line(
+        f"\nFile {size:.2f} GiB; peak memory of all processes {peak:.2f} GiB; "
+        f"result with a worker killed in the middle: {'the same' if same else 'OTHER'}."
+    )
+    return {
+        "stream_cells": n_cells,
+        "stream_seconds": round(seconds, 1),
+        "stream_seconds_killed": round(seconds_again, 1),
+        "stream_peak_gib": round(peak, 2),
+        "stream_file_gib": round(size, 2),
+        "stream_rank": int(first["n_comps"]),
+        "stream_same_after_kill": same,
+    }
+
+
+def main():
+    settings = options(__doc__)
+    report = Report("_stream", settings.save)
+    report.end(**stream(report, settings.quick))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4 and sys.argv[2].isdigit():
+        write_table(sys.argv[1], *map(int, sys.argv[2:]))
+    else:
+        main()

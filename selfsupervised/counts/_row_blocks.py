@@ -1,0 +1,146 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Reading a table by blocks of rows: from a file, or wherever dask computes."""
+
+import numpy as np
+from scipy import sparse
+
+# What a block of rows may take as a dense array, and how many blocks, or sums, a task of dask adds.
+BLOCK_BYTES = 2**24
+FAN_IN = 8
+
+
+class Columns:
+    """Some columns of a table in a file, read by slices of rows.
+
+    Parameters
+    ----------
+    table : array or sparse table in a file
+        The table.
+    columns : ndarray of bool or int
+        Which columns.
+    """
+
+    def __init__(self, table, columns):
+        self.table, self.columns = table, columns
+        self.shape = (table.shape[0], len(np.arange(table.shape[1])[columns]))
+        self.dtype = table.dtype
+        self.format = getattr(table, "format", "csr")
+
+    def __getitem__(self, rows):
+        return self.table[rows][:, self.columns]
+
+
+def is_dask(X):
+    """Whether `X` is a dask array; dask is not imported for that."""
+    return hasattr(X, "__dask_graph__") and hasattr(X, "to_delayed")
+
+
+def is_streamed(X):
+    """Whether `X` is read by blocks: a dask array, or an array or sparse table in a file."""
+    libraries = ("h5py", "zarr", "anndata")
+    return is_dask(X) or isinstance(X, Columns) or type(X).__module__.split(".")[0] in libraries
+
+
+def check_streamed(X, *, caller):
+    """Raise unless `X` is a table that can be read by blocks of whole rows."""
+    if len(X.shape) != 2:
+        raise ValueError(
+            f"{caller} expected counts of shape (n_samples, n_features), got shape {X.shape}."
+        )
+    if getattr(X, "format", "csr") != "csr":
+        raise ValueError(
+            f"{caller} expected a file that holds row after row (CSR), got {X.format}: write it "
+            f"as CSR, or read it into memory."
+        )
+    if is_dask(X) and X.numblocks[1] > 1:
+        raise ValueError(
+            f"{caller} expected blocks of whole rows, got {X.numblocks[1]} blocks of columns: pass "
+            f"X.rechunk({{1: -1}})."
+        )
+
+
+def row_slices(shape, dtype):
+    """Slices of rows, each small enough as a dense block."""
+    step = max(BLOCK_BYTES // (max(shape[1], 1) * np.dtype(dtype).itemsize), 1)
+    return [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]
+
+
+def sum_over_blocks(function, X, arguments=None):
+    """Sum of ``function(block)`` over the blocks of rows of `X`, each of which is read once.
+
+    Blocks of a dask array are summed where dask computes: on the cluster of the active
+    ``dask.distributed`` client, if there is one. What was lost with a worker is computed anew
+    there, and the order of summation is fixed, so the sum is the same to the last bit.
+
+    Parameters
+    ----------
+    function : callable
+        From a CSR block of rows, and further arguments, to what adds up in place (``+=``).
+    X : dask array, or array or sparse table in a file
+        Table of shape (n_samples, n_features).
+    arguments : dict of int to tuple, default=None
+        Further arguments for the blocks of these numbers; others are not read.
+    """
+    if is_dask(X):
+        blocks = list(X.to_delayed().ravel())
+    else:
+        blocks = row_slices(X.shape, X.dtype)
+    if arguments is None:
+        tasks = [(block,) for block in blocks]
+    else:
+        tasks = [(blocks[number], *further) for number, further in sorted(arguments.items())]
+    if not is_dask(X):
+        return _add(function(_csr(X[rows]), *further) for rows, *further in tasks)
+    from dask import delayed
+
+    sums = [delayed(_sum_of)(function, group) for group in _groups(tasks)]
+    while len(sums) > 1:
+        sums = [delayed(_sum)(group) for group in _groups(sums)]
+    return sums[0].compute()
+
+
+def map_over_blocks(function, X, n_columns, dtype):
+    """``function(block)``, of `n_columns` columns, for all blocks of rows.
+
+    Returns
+    -------
+    ndarray, or dask array that computes when it is asked to
+        Of shape (n_samples, n_columns).
+    """
+    if is_dask(X):
+        return X.map_blocks(
+            lambda block: function(_csr(block)),
+            dtype=dtype,
+            chunks=(X.chunks[0], (n_columns,)),
+            meta=np.empty((0, 0), dtype=dtype),
+        )
+    out = np.empty((X.shape[0], n_columns), dtype=dtype)
+    for rows in row_slices(X.shape, X.dtype):
+        out[rows] = function(_csr(X[rows]))
+    return out
+
+
+def _csr(block):
+    return sparse.csr_array(block)
+
+
+def _groups(items):
+    return [items[start : start + FAN_IN] for start in range(0, len(items), FAN_IN)]
+
+
+def _sum_of(function, tasks):
+    return _add(function(_csr(block), *further) for block, *further in tasks)
+
+
+def _sum(sums):
+    """The sum, in a new object: others may hold the parts."""
+    return _add([sums[0].copy(), *sums[1:]])
+
+
+def _add(parts):
+    parts = iter(parts)
+    total = next(parts)
+    for part in parts:
+        total += part
+    return total
