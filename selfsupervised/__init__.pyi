@@ -11,7 +11,7 @@ from .classical import (
     WaveletDenoiser,
 )
 from .correlation import CorrelatedNoiseWarning, noise_correlation
-from .counts import PCARegression
+from .counts import CountNormalizer, PCADenoiser, PCADenoiserCV, PCARegression
 from .fill import fill_missing
 from .images.bayer import BayerPacker
 from .images.loading import load
@@ -40,6 +40,7 @@ __all__ = [
     "BayerPacker",
     "BilateralDenoiser",
     "CorrelatedNoiseWarning",
+    "CountNormalizer",
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
@@ -56,6 +57,8 @@ __all__ = [
     "NoiseModel",
     "NonLocalMeansDenoiser",
     "OutlierRemover",
+    "PCADenoiser",
+    "PCADenoiserCV",
     "PCARegression",
     "Pair",
     "PixelGrid",

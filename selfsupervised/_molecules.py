@@ -3,7 +3,6 @@
 """Sharing counted molecules out into two independent samples."""
 
 import warnings
-from collections import Counter
 from hashlib import blake2b
 
 import numpy as np
@@ -44,7 +43,7 @@ def overlapping_fractions(fraction, capture_rate):
 
 
 def check_counts(X, *, caller):
-    """`X` as a new CSR table of int64 counts, sorted, without duplicates and zeros.
+    """`X` as a CSR table of integer counts, sorted, without duplicates and zeros.
 
     Raises
     ------
@@ -69,19 +68,19 @@ def check_counts(X, *, caller):
         raise ValueError(
             f"{caller} expected counts of shape (n_samples, n_features), got shape {X.shape}."
         )
-    table = sparse.csr_array(X, copy=True)
-    table.sum_duplicates()
+    table = _canonical(X)
     values = table.data
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(
             f"{caller} expected counts, got NaN or infinity: drop such rows, or put zeros."
         )
-    if (values < 0).any():
+    if values.min(initial=0) < 0:
         raise ValueError(
             f"{caller} expected counts, got negative values in data passed to it; these look "
             f"centred or scaled. Pass the raw counts (in AnnData often layers['counts'] or raw)."
         )
-    counts = np.rint(values).astype(np.int64)
+    small = values.max(initial=0) < 2**31 - 1
+    counts = np.rint(values).astype(np.int32 if small else np.int64)
     if values.dtype.kind == "f" and (counts != values).any():
         warnings.warn(
             f"{caller} expected whole counts, got fractional values, which are rounded; these look "
@@ -90,11 +89,31 @@ def check_counts(X, *, caller):
             UserWarning,
             stacklevel=4,
         )
-    table = sparse.csr_array((counts, table.indices, table.indptr), shape=table.shape)
-    table.eliminate_zeros()
+    table = _kept(table, counts)
     if table.nnz == 0:
         raise ValueError(f"{caller} got a table without any molecule, which leaves nothing to see.")
     return table
+
+
+def _canonical(X):
+    """`X` as a CSR array, sorted and without duplicates; shares memory with `X` if it is so."""
+    if not sparse.issparse(X) or X.format != "csr":
+        return sparse.csr_array(X)
+    table = sparse.csr_array((X.data, X.indices, X.indptr), shape=X.shape)
+    if not table.has_canonical_format:
+        table = table.copy()
+        table.sum_duplicates()
+    return table
+
+
+def _kept(table, data):
+    """`data` at the places of `table`, in new arrays without zeros."""
+    inside = data != 0
+    if inside.all():
+        return sparse.csr_array((data, table.indices, table.indptr), shape=table.shape)
+    before = np.concatenate([[0], np.cumsum(inside, dtype=table.indptr.dtype)])
+    entries = (data[inside], table.indices[inside], before[table.indptr])
+    return sparse.csr_array(entries, shape=table.shape)
 
 
 def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,)):
@@ -117,26 +136,12 @@ def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,
     if alpha is not None and capture_rate is not None:
         raise ValueError(f"{caller} takes overdispersion or capture_rate, not both.")
 
-    first, second = np.empty_like(table.data), np.empty_like(table.data)
-    only_first = 1 - shares[1]  # molecules that are not in the second sample
-    only_second = (1 - shares[0]) / shares[1]  # of the second's, those not in the first
-    earlier: Counter = Counter()
-    for row in range(table.shape[0]):
-        inside = slice(table.indptr[row], table.indptr[row + 1])
-        counts, columns = table.data[inside], table.indices[inside]
-        if not counts.size:
-            continue
-        key = _row_key(columns, counts, seed)
-        # Equal rows take independent draws, in their order.
-        rng = np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, earlier[key]]))
-        earlier[key] += 1
-        p = only_first[row]
-        if alpha is not None:
-            p = _beta(rng, fraction, alpha[columns])
-        first[inside] = rng.binomial(counts, p)
-        second[inside] = counts - first[inside]
-        if capture_rate is not None:  # some molecules of the second sample are in both
-            first[inside] = counts - rng.binomial(second[inside], only_second[row])
+    keys = row_keys(table, seed)
+    if fraction == 0.5 and alpha is None and capture_rate is None:
+        first = _halve(table, keys)
+        second = table.data - first
+    else:
+        first, second = _share_out(table, keys, shares, fraction, alpha, capture_rate)
     shares = [share[:, None] if np.ndim(capture_rate) else float(share[0]) for share in shares]
     return tuple(
         (_like(X, table, sample), share)
@@ -169,12 +174,135 @@ def _shares(fraction, capture_rate, n_samples, caller):
     return overlapping_fractions(fraction, np.broadcast_to(rate, n_samples))
 
 
-def _row_key(columns, counts, seed):
-    """A key that belongs to the seed and to these counts, wherever they stand."""
-    digest = blake2b(np.array(seed, dtype=np.int64).tobytes(), digest_size=16)
-    digest.update(columns.astype(np.int64).tobytes())
-    digest.update(counts.tobytes())
-    return int.from_bytes(digest.digest())
+# -- random bits that belong to a row's content, and not to its place -------------------------
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+BLOCK = 2**16  # entries at a time, so that what is computed of them stays in the cache
+MANY = 2**12  # molecules from which a generator is quicker than counting bits
+
+
+def row_keys(table, seed):
+    """A 64-bit key of each row, from the seed and the counts in it, wherever it stands.
+
+    Parameters
+    ----------
+    table : csr_array of shape (n_samples, n_features)
+        Counts as `check_counts` returns them.
+    seed : tuple of int
+        Seed.
+
+    Returns
+    -------
+    ndarray of uint64 of shape (n_samples,)
+        Equal rows have different keys, which belong to the first, the second ... of them.
+    """
+    columns = _column_keys(table.shape[1], seed)
+    keys = np.zeros(table.shape[0], dtype=np.uint64)
+    for rows, inside in _blocks(table.indptr):
+        entries = columns[table.indices[inside]]
+        entries += table.data[inside].astype(np.uint64) * GOLDEN
+        _mix(entries)
+        starts = table.indptr[rows.start : rows.stop + 1] - inside.start
+        full = np.flatnonzero(np.diff(starts))
+        if full.size:
+            keys[rows.start + full] = np.add.reduceat(entries, starts[full])
+    return _mix(_mix(keys) + _turns(keys).astype(np.uint64) * GOLDEN)
+
+
+def _column_keys(n_columns, seed):
+    digest = blake2b(np.array(seed, dtype=np.int64).tobytes(), digest_size=8).digest()
+    start = np.uint64(int.from_bytes(digest, "little"))
+    return _mix(np.arange(1, n_columns + 1, dtype=np.uint64) * GOLDEN + start)
+
+
+def _turns(keys):
+    """How many equal ones stand before each of `keys`."""
+    order = np.argsort(keys, kind="stable")
+    new = np.concatenate([[True], np.diff(keys[order]) != 0])
+    places = np.arange(keys.size)
+    turns = np.empty(keys.size, dtype=np.int64)
+    turns[order] = places - np.maximum.accumulate(np.where(new, places, 0))
+    return turns
+
+
+def _mix(x):
+    """Scramble 64-bit integers in place, one to one (the last step of SplitMix64)."""
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return x
+
+
+def _blocks(indptr):
+    """Consecutive slices of rows and of their entries, about `BLOCK` entries each."""
+    start, n_rows = 0, len(indptr) - 1
+    while start < n_rows:
+        stop = int(np.searchsorted(indptr, indptr[start] + BLOCK, side="right")) - 1
+        stop = min(max(stop, start + 1), n_rows)
+        yield slice(start, stop), slice(int(indptr[start]), int(indptr[stop]))
+        start = stop
+
+
+def _halve(table, keys):
+    """Binomial(count, 1/2) of every entry: as many of `count` random bits as are set."""
+    columns = _column_keys(table.shape[1], ())
+    out = np.empty_like(table.data)
+    for rows, inside in _blocks(table.indptr):
+        lengths = np.diff(table.indptr[rows.start : rows.stop + 1])
+        bits = np.repeat(keys[rows], lengths)
+        bits += columns[table.indices[inside]]
+        out[inside] = _heads(_mix(bits), table.data[inside])
+    for row in np.unique(np.searchsorted(table.indptr, np.flatnonzero(table.data > MANY), "right")):
+        entries = slice(table.indptr[row - 1], table.indptr[row])
+        many = table.data[entries] > MANY
+        drawn = _generator(keys[row - 1]).binomial(table.data[entries][many], 0.5)
+        out[entries][many] = drawn
+    return out
+
+
+def _heads(bits, counts):
+    """How many of `counts` bits are set, 64 of them in `bits` and more made from these."""
+    width = np.minimum(counts, 64).astype(np.uint64)
+    heads = _bit_count(bits >> (np.uint64(64) - width)).astype(counts.dtype)
+    left = np.flatnonzero((counts > 64) & (counts <= MANY))
+    if left.size:
+        further = _mix(bits[left] + GOLDEN)
+        heads[left] += _heads(further, counts[left] - 64)
+    return heads
+
+
+def _bit_count(x):
+    if hasattr(np, "bitwise_count"):  # NumPy 2
+        return np.bitwise_count(x)
+    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+def _generator(key):
+    return np.random.Generator(np.random.Philox(key=int(key)))
+
+
+def _share_out(table, keys, shares, fraction, alpha, capture_rate):
+    """Draws of any other law than a fair coin's, row by row."""
+    first, second = np.empty_like(table.data), np.empty_like(table.data)
+    only_first = 1 - shares[1]  # molecules that are not in the second sample
+    only_second = (1 - shares[0]) / shares[1]  # of the second's, those not in the first
+    for row in np.flatnonzero(np.diff(table.indptr)):
+        inside = slice(table.indptr[row], table.indptr[row + 1])
+        counts = table.data[inside]
+        rng = _generator(keys[row])
+        p = only_first[row]
+        if alpha is not None:
+            p = _beta(rng, fraction, alpha[table.indices[inside]])
+        first[inside] = rng.binomial(counts, p)
+        second[inside] = counts - first[inside]
+        if capture_rate is not None:  # some molecules of the second sample are in both
+            first[inside] = counts - rng.binomial(second[inside], only_second[row])
+    return first, second
 
 
 def _beta(rng, fraction, alpha):
@@ -192,7 +320,7 @@ def _like(X, table, data):
         out[rows, table.indices] = data
         return out
     container = sparse.csr_array if isinstance(X, sparse.sparray) else sparse.csr_matrix
-    entries = (data.astype(X.dtype), table.indices, table.indptr)
-    out = container(entries, shape=table.shape, copy=True)
-    out.eliminate_zeros()
-    return out
+    sample = _kept(table, data.astype(X.dtype))
+    if sample.indices is table.indices:  # nothing was dropped
+        sample = sample.copy()
+    return container(sample)

@@ -24,6 +24,7 @@ from selfsupervised._estimators import (
     check_nested,
     has_one_pass,
     learns,
+    learns_from_judged,
     shapes_of,
     why_no_denoiser,
 )
@@ -338,7 +339,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     def _fit_pair(self, pair):
         if is_regressor(self._base):
             return fit_block(self._base, pair, self.fill)
-        return clone(self._base).fit(self._filled(pair, 0))
+        second = (pair.judged,) if learns_from_judged(self._base) else ()
+        return clone(self._base).fit(self._filled(pair, 0), *second)
 
     # -- prediction ------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two independent samples of the molecules behind counts (Noise2Self, Section 3.1)."""
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from selfsupervised._molecules import thin_counts
 from selfsupervised.fill import as_seed
@@ -36,6 +36,10 @@ class MoleculeSplit(BaseEstimator):
         two independent captures would share some: the split then lets the sides overlap
         accordingly (Batson, Royer & Webber, 2019, molecular cross-validation). None ignores
         it. Not available together with `overdispersion`.
+    normalizer : transformer, default=None
+        Fitted to each side by itself, such as `CountNormalizer`: the sides are then seen and
+        judged in its units, and predictions are not scaled. For ``fraction=0.5``, since one
+        molecule more or less changes what a transformation of few molecules expects.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the splits.
 
@@ -53,6 +57,7 @@ class MoleculeSplit(BaseEstimator):
         symmetric=True,
         overdispersion=None,
         capture_rate=None,
+        normalizer=None,
         random_state=0,
     ):
         self.fraction = fraction
@@ -60,6 +65,7 @@ class MoleculeSplit(BaseEstimator):
         self.symmetric = symmetric
         self.overdispersion = overdispersion
         self.capture_rate = capture_rate
+        self.normalizer = normalizer
         self.random_state = random_state
 
     def get_n_splits(self, X=None, *, channel_axis=None):
@@ -79,7 +85,8 @@ class MoleculeSplit(BaseEstimator):
         Yields
         ------
         Pair
-            `seen` and `judged` have the shape and dtype of `X`, `where` is None.
+            `seen` and `judged` have the shape and dtype of `X` (or are what the normalizer makes
+            of such), `where` is None.
 
         Raises
         ------
@@ -92,6 +99,11 @@ class MoleculeSplit(BaseEstimator):
             Fractional values, which are rounded: they are normalised data, not counts.
         """
         check_count("MoleculeSplit", "n_splits", self.n_splits, least=1)
+        if self.normalizer is not None and (self.fraction, self.capture_rate) != (0.5, None):
+            raise ValueError(
+                f"MoleculeSplit with a normalizer expected fraction=0.5 and capture_rate=None, so "
+                f"that the sides are alike; got {self.fraction!r} and {self.capture_rate!r}."
+            )
         seed = as_seed(self.random_state)
         for repeat in range(self.n_splits):
             (first, first_share), (second, second_share) = thin_counts(
@@ -101,6 +113,9 @@ class MoleculeSplit(BaseEstimator):
                 capture_rate=self.capture_rate,
                 seed=(seed, repeat),
             )
+            if self.normalizer is not None:
+                first, second = (clone(self.normalizer).fit_transform(x) for x in (first, second))
+                first_share = second_share = 1.0
             yield Pair(first, second, None, first_share, second_share)
             if self.symmetric:
                 yield Pair(second, first, None, second_share, first_share)

@@ -1,0 +1,152 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Losses of all ranks from one decomposition, without a dense table.
+
+With Z1 and Z2 two independent measurements of the same cells (n x g), and V the leading right
+singular vectors of Z1, all forms predict Z2 by ``Z1 V W`` with W of shape (k, g):
+
+    reconstruction   W = V'                                       Z1 V V'
+    shrinkage        W = diag(f) V',  f_j = max(c_j, 0) / s_j     c_j = u_j' Z2 v_j
+    regression       W = S^-1 U' Z2                               least squares of Z2 on Z1 V
+
+In each, the first k rows of W do not depend on how many follow, so that one fit serves all
+ranks. Regression is Noise2Self's own form, and bi-cross-validation's (Owen & Perry, 2009).
+"""
+
+import numpy as np
+from scipy import linalg, sparse
+
+from selfsupervised.losses import SMALLEST_RATE
+
+FORMS = {"reconstruction", "regression"}
+EXACT = 500  # rows and columns up to which the decomposition is exact
+OVERSAMPLES, ITERATIONS = 10, 3
+BLOCK = 2**21  # entries of a dense block
+
+
+def leading_axes(Z, n_components, rng):
+    """Leading right singular vectors, singular values, and scores of a table.
+
+    Parameters
+    ----------
+    Z : ndarray or CSR table of shape (n, g)
+        Not centred.
+    n_components : int
+        K.
+    rng : Generator
+        Start of the subspace iteration, which serves tables with more than 500 rows or columns.
+
+    Returns
+    -------
+    components : ndarray of shape (K, g)
+        V'. The largest entry of each is positive.
+    singular_values : ndarray of shape (K,)
+    scores : ndarray of shape (n, K)
+        Z V.
+    """
+    if max(Z.shape) <= EXACT:
+        dense = Z.toarray() if sparse.issparse(Z) else Z
+        components = linalg.svd(dense, full_matrices=False)[2][:n_components]
+        scores = Z @ components.T
+    else:
+        scores, components = _subspace_iteration(Z, n_components, rng)
+    largest = np.abs(components).argmax(axis=1)
+    signs = np.sign(components[np.arange(n_components), largest])
+    scores, components = scores * signs, components * signs[:, None]
+    return components, np.linalg.norm(scores, axis=0), scores
+
+
+def _subspace_iteration(Z, n_components, rng):
+    """Block power iteration on Z'Z, and the best axes within the block (Rayleigh-Ritz)."""
+    width = min(n_components + OVERSAMPLES, *Z.shape)
+    block = rng.standard_normal((Z.shape[1], width)).astype(Z.dtype)
+    for _ in range(ITERATIONS):
+        block = np.linalg.qr(Z.T @ (Z @ block))[0]
+    image = Z @ block
+    turn = np.linalg.eigh(image.T.astype(np.float64) @ image)[1][:, : -n_components - 1 : -1]
+    turn = turn.astype(Z.dtype)
+    return image @ turn, (block @ turn).T
+
+
+def fit_decoder(components, singular_values, scores, judged, *, form, shrink):
+    """W of shape (K, g), and the factor f by which each component is shrunk (1 if it is not).
+
+    Parameters
+    ----------
+    components, singular_values, scores : ndarray
+        Of Z1, from `leading_axes`.
+    judged : ndarray or CSR table of shape (n, g), or None
+        Z2; not needed for plain reconstruction.
+    form : {"reconstruction", "regression"}
+    shrink : bool
+    """
+    ones = np.ones_like(singular_values)
+    # Directions that the data do not have, up to rounding, predict nothing.
+    inverse = np.zeros_like(singular_values)
+    void = singular_values <= np.finfo(scores.dtype).eps * max(scores.shape) * singular_values.max()
+    inverse[~void] = 1 / singular_values[~void]
+    if form == "regression":
+        return (judged.T @ scores).T * np.square(inverse)[:, None], ones
+    if not shrink:
+        return components, ones
+    # f_j = u_j' Z2 v_j / s_j, and u_j = scores_j / s_j.
+    agreement = np.einsum("ij,ij->j", scores, judged @ components.T)
+    shrinkage = np.maximum(agreement, 0) * np.square(inverse)
+    return shrinkage[:, None] * components, shrinkage
+
+
+def squared_losses(scores, decoder, judged):
+    """Squared error of every sample at every rank, summed over features.
+
+    With a = scores and w_j the rows of the decoder,
+    ``|z - sum_j<=k a_j w_j|^2 = |z|^2 + sum_j<=k a_j (a_j w_j'w_j + 2 sum_l<j a_l w_l'w_j - 2 z'w_j)``.
+
+    Returns
+    -------
+    ndarray of shape (n, K)
+        Column k - 1 is of rank k. float64.
+    """
+    gram = decoder @ decoder.T
+    earlier = scores @ np.triu(gram, 1)
+    steps = scores * (scores * np.diag(gram) + 2 * (earlier - judged @ decoder.T))
+    if sparse.issparse(judged):
+        size = np.asarray(judged.multiply(judged).sum(axis=1, dtype=np.float64)).reshape(-1, 1)
+    else:
+        size = np.square(judged).sum(axis=1, dtype=np.float64)[:, None]
+    return size + np.cumsum(steps, axis=1, dtype=np.float64)
+
+
+def poisson_losses(scores, decoder, judged, to_rates):
+    """Poisson loss of every sample at every rank, summed over features.
+
+    Rates are not linear in the components, so each rank is computed, one block of samples
+    after the other.
+
+    Parameters
+    ----------
+    scores, decoder : ndarray of shape (n, K) and (K, g)
+    judged : CSR table of shape (n, g)
+        Counts.
+    to_rates : callable
+        ``(predictions of the samples in a slice, slice) -> expected counts``.
+
+    Returns
+    -------
+    ndarray of shape (n, K)
+    """
+    n, n_components = scores.shape
+    judged = sparse.csr_array(judged)
+    step = max(1, BLOCK // decoder.shape[1])
+    losses = np.empty((n, n_components))
+    for start in range(0, n, step):
+        part = slice(start, min(start + step, n))
+        predicted = np.zeros((part.stop - start, decoder.shape[1]), dtype=decoder.dtype)
+        block = judged[part].tocoo()
+        rows, columns = block.coords
+        for k in range(n_components):
+            predicted += scores[part, k, None] * decoder[k]
+            rate = np.maximum(to_rates(predicted, part), SMALLEST_RATE)
+            gain = block.data * np.log(rate[rows, columns])
+            losses[part, k] = rate.sum(axis=1, dtype=np.float64)
+            losses[part, k] -= np.bincount(rows, gain, minlength=len(predicted))
+    return losses

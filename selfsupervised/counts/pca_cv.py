@@ -1,0 +1,360 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Principal components whose number the molecules choose (Noise2Self, Section 3.2)."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.model_selection import KFold, check_cv
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from selfsupervised._molecules import check_counts
+from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised.counts._ranks import (
+    FORMS,
+    fit_decoder,
+    leading_axes,
+    poisson_losses,
+    squared_losses,
+)
+from selfsupervised.counts.normalizer import CountNormalizer, row_totals
+from selfsupervised.counts.pca import check_form, check_rank
+from selfsupervised.fill import as_seed
+from selfsupervised.partitions import MoleculeSplit
+
+
+class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Denoise raw counts by as many principal components as predict held-out molecules best.
+
+    The molecules of every cell are shared out into two halves, each half is normalised by
+    itself, and every rank is judged by how well components of one half predict the other. All
+    ranks are judged from one decomposition, and nothing dense of the size of the table is ever
+    made. The components in `components_` are then those of all molecules.
+
+    Parameters
+    ----------
+    n_components : int, default=50
+        The largest rank to consider.
+    form : {"reconstruction", "regression"}, default="reconstruction"
+        How one half predicts the other, see `PCADenoiser`. "regression", the paper's form, is
+        judged on cells that it did not learn from. It sees more components, since regression
+        needs no component at its full size.
+    shrink : bool, default=False
+        Whether kept components are weakened by what the halves disagree about. Judged on cells
+        that it did not learn from.
+    target_sum : "median" or float, default="median"
+        Total of every cell, see `CountNormalizer`.
+    transformation : {"sqrt", "log1p", None}, default="sqrt"
+        What is applied to normalised counts, see `CountNormalizer`.
+    loss : {"mse", "poisson"}, default="mse"
+        "mse" compares transformed values, "poisson" expected with measured counts. The latter
+        costs a dense computation for each rank, in blocks of cells.
+    n_splits : int, default=1
+        Number of independent splits of the molecules, over which the loss is averaged.
+    symmetric : bool, default=False
+        Whether each split is used in both directions, at twice the cost.
+    cv : int or cross-validation splitter, default=4
+        Folds of cells, for ``form="regression"`` and ``shrink=True`` only. An integer means so
+        many random folds.
+    one_standard_error : bool, default=False
+        Whether to take the smallest rank whose loss exceeds the least one by at most one
+        standard error of their difference, over cells.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the splits, of the folds, and of the start of the iteration for components.
+
+    Attributes
+    ----------
+    n_components_ : int
+        The chosen rank.
+    loss_path_ : ndarray of shape (n_components,)
+        Mean loss of ranks 1, 2, ... for an entry of the table; in squared transformed units of
+        a half, or of Poisson counts of a half.
+    loss_path_splits_ : ndarray of shape (n_pairs, n_components)
+        The same for every split, or every direction of every split.
+    components_ : ndarray of shape (n_components_, n_features)
+        Orthonormal principal axes of all molecules, not centred.
+    singular_values_ : ndarray of shape (n_components_,)
+        Of the normalised table.
+    shrinkage_ : ndarray of shape (n_components_,)
+        Weights of the components, ones unless `shrink`.
+    normalizer_ : CountNormalizer
+        Fitted to all molecules.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, for data frames.
+
+    See Also
+    --------
+    PCADenoiser : One rank, for `JInvariantWrapper` and `GridSearchCV`, with the same losses.
+
+    References
+    ----------
+    Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019, Section 3.2.
+    Batson, Royer & Webber, "Molecular cross-validation for single-cell RNA-seq" (2019).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import PCADenoiserCV
+    >>> rng = np.random.default_rng(0)
+    >>> rate = rng.gamma(1, 1, (200, 3)) @ rng.gamma(1, 1, (3, 50))
+    >>> counts = rng.poisson(rate)
+    >>> denoiser = PCADenoiserCV(n_components=10).fit(counts)
+    >>> denoiser.n_components_
+    3
+    >>> denoiser.transform(counts, genes=[0, 7]).shape
+    (200, 2)
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "form": [StrOptions(FORMS)],
+        "shrink": ["boolean"],
+        "target_sum": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
+        "transformation": [StrOptions({"sqrt", "log1p"}), None],
+        "loss": [StrOptions({"mse", "poisson"})],
+        "n_splits": [Interval(Integral, 1, None, closed="left")],
+        "symmetric": ["boolean"],
+        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split"])],
+        "one_standard_error": ["boolean"],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
+    def __init__(
+        self,
+        n_components=50,
+        *,
+        form="reconstruction",
+        shrink=False,
+        target_sum="median",
+        transformation="sqrt",
+        loss="mse",
+        n_splits=1,
+        symmetric=False,
+        cv=4,
+        one_standard_error=False,
+        random_state=0,
+    ):
+        self.n_components = n_components
+        self.form = form
+        self.shrink = shrink
+        self.target_sum = target_sum
+        self.transformation = transformation
+        self.loss = loss
+        self.n_splits = n_splits
+        self.symmetric = symmetric
+        self.cv = cv
+        self.one_standard_error = one_standard_error
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        return tags
+
+    def fit(self, X, y=None):
+        """Choose the rank, and find so many components of all molecules.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Raw counts.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            Negative, missing or no counts; fewer samples or features than components.
+
+        Warns
+        -----
+        UserWarning
+            Fractional values, which are rounded; a chosen rank that is the largest considered.
+        """
+        validate_parameters(self)
+        check_form(self)
+        counts = _as_counts(self._check(X, reset=True))
+        check_rank(self, counts)
+        seed = as_seed(self.random_state)
+        shrinkage = self._choose(counts, seed)
+        self.normalizer_ = self._normalizer.fit(counts)
+        self.components_, self.singular_values_, _ = leading_axes(
+            self.normalizer_.transform(counts), self.n_components_, np.random.default_rng(seed)
+        )
+        # A component is twice as strong beside its noise in all molecules as in half of them.
+        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
+        return self
+
+    def transform(self, X, genes=None):
+        """Denoised values, in normalised units.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Raw counts, of the cells that were fitted or of others.
+        genes : array-like of int, bool or str, default=None
+            Compute these features only; names are those of `feature_names_in_`. None computes
+            all, which is dense.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or (n_samples, n_genes)
+            Transformed counts as of a cell with a total of ``normalizer_.target_sum_``. float32,
+            or float64 if `X` is.
+        """
+        scores, components = self.transform_factors(X)
+        return scores @ (components if genes is None else components[:, self._columns(genes)])
+
+    def transform_factors(self, X):
+        """Denoised values as a product of two small matrices.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Raw counts, of the cells that were fitted or of others.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_components_)
+            Normalised counts on the components, times `shrinkage_`.
+        components : ndarray of shape (n_components_, n_features)
+            `components_`. ``scores @ components`` is what `transform` returns.
+        """
+        check_is_fitted(self)
+        Z = self.normalizer_.transform(_as_float(self._check(X)))
+        dtype = Z.dtype
+        scores = np.asarray(Z @ self.components_.T.astype(dtype)) * self.shrinkage_.astype(dtype)
+        return scores, self.components_.astype(dtype, copy=False)
+
+    # -- choosing --------------------------------------------------------------------------
+
+    @property
+    def _normalizer(self):
+        return CountNormalizer(self.target_sum, self.transformation)
+
+    @property
+    def _learns_from_judged(self):
+        return self.form == "regression" or self.shrink
+
+    def _choose(self, counts, seed):
+        """Set the losses and the rank; return the mean factors of all components."""
+        partition = MoleculeSplit(
+            n_splits=self.n_splits, symmetric=self.symmetric, random_state=seed
+        )
+        by_cell, paths, shrinkages = 0.0, [], []
+        for pair in partition.split(counts):
+            folds = []
+            losses = np.empty((counts.shape[0], self.n_components))
+            for train, test in self._folds(counts.shape[0], seed):
+                losses[test], shrinkage = self._judge(pair.seen, pair.judged, train, test, seed)
+                folds.append(losses[test].mean(axis=0))
+                shrinkages.append(shrinkage)
+            paths.append(np.mean(folds, axis=0) / counts.shape[1])
+            by_cell = by_cell + losses
+        self.loss_path_splits_ = np.array(paths)
+        self.loss_path_ = self.loss_path_splits_.mean(axis=0)
+        best = int(np.argmin(self.loss_path_))
+        if self.one_standard_error:
+            best = _simplest(by_cell, best)
+        elif best + 1 == self.n_components < min(counts.shape):
+            warnings.warn(
+                f"PCADenoiserCV chose the largest rank it was to consider, "
+                f"n_components={self.n_components}; a larger one may be better.",
+                UserWarning,
+                stacklevel=3,
+            )
+        self.n_components_ = best + 1
+        return np.mean(shrinkages, axis=0)
+
+    def _folds(self, n_samples, seed):
+        """What is learned from, and what is judged."""
+        everything = slice(None)
+        if not self._learns_from_judged:
+            return [(everything, everything)]
+        cv = self.cv
+        if isinstance(cv, Integral):
+            cv = KFold(int(cv), shuffle=True, random_state=seed)
+        return list(check_cv(cv).split(np.zeros((n_samples, 1))))
+
+    def _judge(self, seen, judged, train, test, seed):
+        """Losses of the samples `test` at every rank, and how much components are shrunk."""
+        normalizer = self._normalizer.fit(seen[train])
+        Z1, Z2 = normalizer.transform(seen[train]), None
+        if self._learns_from_judged:
+            Z2 = self._normalizer.fit_transform(judged[train])
+        check_rank(self, Z1)
+        axes = leading_axes(Z1, self.n_components, np.random.default_rng(seed))
+        decoder, shrinkage = fit_decoder(*axes, Z2, form=self.form, shrink=self.shrink)
+        scores = axes[2]
+        if self.loss == "mse":
+            if self._learns_from_judged:
+                scores = self._normalizer.fit_transform(seen[test]) @ axes[0].T
+            Z2 = self._normalizer.fit_transform(judged[test])
+            return squared_losses(scores, decoder, Z2), shrinkage
+        if self._learns_from_judged:
+            scores = normalizer.transform(seen[test]) @ axes[0].T
+        totals = row_totals(seen[test])
+
+        def to_rates(predicted, part):
+            return normalizer.inverse_transform(predicted, totals[part])
+
+        return poisson_losses(scores, decoder, judged[test], to_rates), shrinkage
+
+    # -- data ------------------------------------------------------------------------------
+
+    def _check(self, X, reset=False):
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype="numeric",
+            ensure_non_negative=True,
+            ensure_min_samples=2 if reset else 1,
+        )
+
+    def _columns(self, genes):
+        genes = np.asarray(genes)
+        if genes.dtype.kind not in "OUS":
+            return genes
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            raise ValueError(
+                "PCADenoiserCV knows no names of genes, as it was fitted without; pass their "
+                "numbers, or fit it on a data frame."
+            )
+        places = {name: place for place, name in enumerate(names)}
+        missing = [name for name in genes if name not in places]
+        if missing:
+            raise ValueError(f"PCADenoiserCV was not fitted on these genes: {missing[:5]}.")
+        return np.array([places[name] for name in genes], dtype=int)
+
+
+def _as_float(X):
+    """float64 as it is, everything else as float32."""
+    return X if X.dtype == np.float64 else X.astype(np.float32, copy=False)
+
+
+def _as_counts(X):
+    """A clean CSR table of whole numbers in a float dtype."""
+    X = _as_float(X)
+    counts = check_counts(X, caller="PCADenoiserCV")
+    entries = (counts.data.astype(X.dtype), counts.indices, counts.indptr)
+    return sparse.csr_array(entries, shape=counts.shape)
+
+
+def _simplest(by_cell, best):
+    """The smallest rank within one standard error of the best; both counted from 0."""
+    excess = by_cell - by_cell[:, [best]]
+    error = excess.std(axis=0, ddof=1) / np.sqrt(len(excess))
+    return int(np.flatnonzero(excess.mean(axis=0) <= error)[0])
