@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reading a table by blocks of rows: from a file, or wherever dask computes."""
 
+from itertools import pairwise
+
 import numpy as np
-from scipy import sparse
+from scipy.sparse import csr_array
 
 # What a block of rows may take as a dense array, and how many blocks, or sums, a task of dask adds.
 BLOCK_BYTES = 2**24
@@ -53,6 +55,13 @@ def check_streamed(X, *, caller):
             f"{caller} expected a file that holds row after row (CSR), got {X.format}: write it "
             f"as CSR, or read it into memory."
         )
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"{caller} expected counts, got an array of dtype {X.dtype}.")
+    if is_dask(X) and np.isnan(X.shape[0]):
+        raise ValueError(
+            f"{caller} expected to know the number of rows in each block: call "
+            f"X.compute_chunk_sizes() first."
+        )
     if is_dask(X) and X.numblocks[1] > 1:
         raise ValueError(
             f"{caller} expected blocks of whole rows, got {X.numblocks[1]} blocks of columns: pass "
@@ -64,6 +73,14 @@ def row_slices(shape, dtype):
     """Slices of rows, each small enough as a dense block."""
     step = max(BLOCK_BYTES // (max(shape[1], 1) * np.dtype(dtype).itemsize), 1)
     return [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]
+
+
+def block_slices(X):
+    """Slices of rows, one for each block that `X` is read by."""
+    if not is_dask(X):
+        return row_slices(X.shape, X.dtype)
+    stops = np.cumsum(X.chunks[0]).tolist()
+    return [slice(start, stop) for start, stop in pairwise([0, *stops])]
 
 
 def sum_over_blocks(function, X, arguments=None):
@@ -82,16 +99,12 @@ def sum_over_blocks(function, X, arguments=None):
     arguments : dict of int to tuple, default=None
         Further arguments for the blocks of these numbers; others are not read.
     """
-    if is_dask(X):
-        blocks = list(X.to_delayed().ravel())
-    else:
-        blocks = row_slices(X.shape, X.dtype)
+    blocks = list(X.to_delayed().ravel()) if is_dask(X) else block_slices(X)
     if arguments is None:
-        tasks = [(block,) for block in blocks]
-    else:
-        tasks = [(blocks[number], *further) for number, further in sorted(arguments.items())]
+        arguments = dict.fromkeys(range(len(blocks)), ())
+    tasks = [(blocks[number], *further) for number, further in sorted(arguments.items())]
     if not is_dask(X):
-        return _add(function(_csr(X[rows]), *further) for rows, *further in tasks)
+        return _add(function(csr_array(X[rows]), *further) for rows, *further in tasks)
     from dask import delayed
 
     sums = [delayed(_sum_of)(function, group) for group in _groups(tasks)]
@@ -110,19 +123,15 @@ def map_over_blocks(function, X, n_columns, dtype):
     """
     if is_dask(X):
         return X.map_blocks(
-            lambda block: function(_csr(block)),
+            lambda block: function(csr_array(block)),
             dtype=dtype,
             chunks=(X.chunks[0], (n_columns,)),
             meta=np.empty((0, 0), dtype=dtype),
         )
     out = np.empty((X.shape[0], n_columns), dtype=dtype)
     for rows in row_slices(X.shape, X.dtype):
-        out[rows] = function(_csr(X[rows]))
+        out[rows] = function(csr_array(X[rows]))
     return out
-
-
-def _csr(block):
-    return sparse.csr_array(block)
 
 
 def _groups(items):
@@ -130,7 +139,7 @@ def _groups(items):
 
 
 def _sum_of(function, tasks):
-    return _add(function(_csr(block), *further) for block, *further in tasks)
+    return _add(function(csr_array(block), *further) for block, *further in tasks)
 
 
 def _sum(sums):

@@ -20,8 +20,10 @@ from selfsupervised.counts._ranks import (
     poisson_losses,
     squared_losses,
 )
+from selfsupervised.counts._row_blocks import is_streamed
 from selfsupervised.counts.normalizer import CountNormalizer, row_totals
 from selfsupervised.counts.pca import check_form, check_rank
+from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
 from selfsupervised.fill import as_seed
 from selfsupervised.partitions import MoleculeSplit
 
@@ -163,7 +165,9 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Raw counts.
+            Raw counts. A dask array, or an array or sparse table in a file (as of a backed
+            AnnData), is read by blocks of cells: only sums of products of genes are kept, so
+            for up to some thousands of genes.
         y : None
             Ignored.
 
@@ -183,16 +187,16 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         validate_parameters(self)
         check_form(self)
+        seed = as_seed(self.random_state)
+        if is_streamed(X):
+            return fit_streamed(self, X, seed)
         counts = _as_counts(self._check(X, reset=True))
         check_rank(self, counts)
-        seed = as_seed(self.random_state)
-        shrinkage = self._choose(counts, seed)
+        self._choose(counts, seed)
         self.normalizer_ = self._normalizer.fit(counts)
         self.components_, self.singular_values_, _ = leading_axes(
             self.normalizer_.transform(counts), self.n_components_, np.random.default_rng(seed)
         )
-        # A component is twice as strong beside its noise in all molecules as in half of them.
-        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
         return self
 
     def transform(self, X, genes=None):
@@ -226,11 +230,14 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_components_)
-            Normalised counts on the components, times `shrinkage_`.
+            Normalised counts on the components, times `shrinkage_`. A dask array, which
+            computes when it is asked to, if `X` is one.
         components : ndarray of shape (n_components_, n_features)
             `components_`. ``scores @ components`` is what `transform` returns.
         """
         check_is_fitted(self)
+        if is_streamed(X):
+            return scores_of_blocks(self, X), self.components_
         Z = self.normalizer_.transform(_as_float(self._check(X)))
         dtype = Z.dtype
         scores = np.asarray(Z @ self.components_.T.astype(dtype)) * self.shrinkage_.astype(dtype)
@@ -247,7 +254,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self.form == "regression" or self.shrink
 
     def _choose(self, counts, seed):
-        """Set the losses and the rank; return the mean factors of all components."""
+        """Judge all ranks."""
         partition = MoleculeSplit(
             n_splits=self.n_splits, symmetric=self.symmetric, random_state=seed
         )
@@ -261,20 +268,26 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 shrinkages.append(shrinkage)
             paths.append(np.mean(folds, axis=0) / counts.shape[1])
             by_cell = by_cell + losses
+        self._decide(paths, shrinkages, counts.shape, by_cell)
+
+    def _decide(self, paths, shrinkages, shape, by_cell=None):
+        """Set the losses, the rank and the weights of its components."""
         self.loss_path_splits_ = np.array(paths)
         self.loss_path_ = self.loss_path_splits_.mean(axis=0)
         best = int(np.argmin(self.loss_path_))
         if self.one_standard_error:
             best = _simplest(by_cell, best)
-        elif best + 1 == self.n_components < min(counts.shape):
+        elif best + 1 == self.n_components < min(shape):
             warnings.warn(
                 f"PCADenoiserCV chose the largest rank it was to consider, "
                 f"n_components={self.n_components}; a larger one may be better.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         self.n_components_ = best + 1
-        return np.mean(shrinkages, axis=0)
+        # A component is twice as strong beside its noise in all molecules as in half of them.
+        shrinkage = np.mean(shrinkages, axis=0)
+        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
 
     def _folds(self, n_samples, seed):
         """What is learned from, and what is judged."""

@@ -4,148 +4,256 @@
 
 With the normalised halves A and B of the molecules, the ranks ask for no more than the sums over
 cells ``G = A'A`` and ``H = A'B`` (genes x genes). The right singular vectors V of A and its
-singular values s are the eigenvectors of G and the roots of its eigenvalues, and for a decoder W,
-which is V' or made from V'H, the first k components predict B with the loss
+singular values s are the eigenvectors of G and the roots of its eigenvalues. With the rows w_j of
+a decoder W, which is V' or made from V'H, the first k components predict B with the loss
 
-    |B - A V W|^2 = tr B'B - 2 sum_j v_j' H w_j + sum_jl (v_j' G v_l) (w_j' w_l)
+    |B - A V W|^2 = tr B'B - 2 sum_j v_j'H w_j + sum_jl (v_j'G v_l) (w_j'w_l),    j, l <= k.
 
 Sums over blocks of cells add up, whatever the blocks, so they can be read from a file one after
-the other, or be summed by the workers of a cluster; and so do those over folds of cells.
+the other, or be summed by the workers of a cluster; and so do sums over folds of cells.
 """
 
-from dataclasses import dataclass
-from functools import partial
-from itertools import chain
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.sparse import csr_array
 
-from selfsupervised._molecules import check_counts, content_keys, thin_counts, turns
-from selfsupervised.counts._row_blocks import row_slices, sum_over_blocks
-from selfsupervised.counts.normalizer import CountNormalizer, row_totals
+from selfsupervised._molecules import check_counts
+from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
+from selfsupervised.counts._ranks import make_decoder, signs_of
+from selfsupervised.counts._row_blocks import check_streamed, is_dask, map_over_blocks
+from selfsupervised.counts.pca import check_rank
+
+CALLER = "PCADenoiserCV"
+FEW = 64  # rows that are looked at before all
+ROUNDING = 1e-3  # relative: singular values are roots of sums of single-precision products
 
 
-@dataclass
-class Moments:
-    """Sums over the cells of every fold, of tables that are normalised to `targets`.
+def fit_streamed(estimator, X, seed):
+    """Choose the rank of a `PCADenoiserCV`, and find its components, for a table in blocks.
 
     Parameters
     ----------
-    whole : ndarray of shape (n_features, n_features)
-        Z'Z of all molecules, over all folds.
-    grams : ndarray of shape (2 * n_splits, n_folds, n_features, n_features)
-        A'A and B'B of every split.
-    crosses : ndarray of shape (n_splits, n_folds, n_features, n_features)
-        A'B.
-    totals : list of ndarray of shape (1 + 2 * n_splits, n_samples)
-        Molecules in each row, of the whole and of all halves; one array a block.
-    keys : list of ndarray of shape (n_samples,)
-        Equal for equal rows; one array a block.
+    estimator : PCADenoiserCV
+        With valid parameters.
+    X : dask array, or array or sparse table in a file
+        Counts of shape (n_samples, n_features).
+    seed : int
+        Seed of the splits and of the folds.
+
+    Returns
+    -------
+    PCADenoiserCV
+        The estimator, fitted.
+
+    Raises
+    ------
+    ValueError
+        Asked for what sums over cells cannot tell; what `fit` raises.
     """
+    check_streamed(X, caller=CALLER)
+    check_rank(estimator, X)
+    _check_answerable(estimator)
+    _check_first_rows(X)
+    sums = FoldedSums.of(estimator, X, seed)
+    paths, shrinkages = [], []
+    for split in range(estimator.n_splits):
+        for swapped in (False, True) if estimator.symmetric else (False,):
+            losses, weights = zip(*sums.judge(estimator, split, swapped), strict=True)
+            paths.append(np.mean(losses, axis=0) / X.shape[1])
+            shrinkages += weights
+    estimator._decide(paths, shrinkages, X.shape)
+    dtype = single_or_double(X.dtype)
+    components, strength = _leading(sums.moments.whole, estimator.n_components_)
+    estimator.components_ = components.astype(dtype)
+    estimator.singular_values_ = (strength * sums.factor(0)).astype(dtype)
+    estimator.n_features_in_ = X.shape[1]
+    estimator.normalizer_ = estimator._normalizer.fit(np.ones((1, X.shape[1])))
+    estimator.normalizer_.target_sum_ = sums.target(0)
+    return estimator
 
-    whole: np.ndarray
-    grams: np.ndarray
-    crosses: np.ndarray
-    totals: list
-    keys: list
 
-    def copy(self):
-        """A copy that can be added to."""
-        sums = self.whole.copy(), self.grams.copy(), self.crosses.copy()
-        return Moments(*sums, [*self.totals], [*self.keys])
+def scores_of_blocks(estimator, X):
+    """Scores of a table in blocks; a dask array if `X` is one."""
+    check_streamed(X, caller=CALLER)
+    if X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {CALLER} is expecting {estimator.n_features_in_} "
+            f"features as input."
+        )
+    dtype = single_or_double(X.dtype)
 
-    def __iadd__(self, other):
-        self.totals += other.totals
-        self.keys += other.keys
-        return self.add_products(other)
+    def scores(block):
+        return estimator.transform_factors(block.astype(dtype))[0]
 
-    def add_products(self, other, sign=1):
-        """Add, or with ``sign=-1`` take away, the products of genes only."""
-        for mine, others in (
-            (self.whole, other.whole),
-            (self.grams, other.grams),
-            (self.crosses, other.crosses),
-        ):
-            mine += others if sign > 0 else -others
-        return self
+    return map_over_blocks(scores, X, estimator.n_components_, dtype)
 
 
 @dataclass(frozen=True)
-class Scan:
-    """What is made of a block of raw counts.
+class FoldedSums:
+    """Moments, and what the tables that were summed must be scaled by afterwards.
+
+    A factor of all totals is a factor of their square roots, too. So a table that shall have the
+    median total, of all cells or of those in some folds, can be summed before that is known.
 
     Parameters
     ----------
-    transformation : {"sqrt", "log1p", None}
+    moments : Moments
+        Sums for the targets of the scan.
+    fold : ndarray of int of shape (n_samples,), or None
+        Fold of every cell; None if all are learned from, and all are judged.
+    target_sum : float or "median"
         As in `CountNormalizer`.
-    targets : ndarray of shape (1 + 2 * n_splits,)
-        Totals to which rows of the whole and of all halves are scaled.
-    seeds : list of tuple of int
-        One for each split.
-    n_folds : int, default=1
-        Number of folds of cells.
-    products : bool, default=True
-        Whether to multiply at all, or to count molecules only.
+    power : float
+        Tables are to be scaled by medians to this power; 0 if they need not.
     """
 
-    transformation: str | None
-    targets: np.ndarray
-    seeds: list
-    n_folds: int = 1
-    products: bool = True
+    moments: Moments
+    fold: np.ndarray | None
+    target_sum: float | str
+    power: float
 
-    def __call__(self, block, fold=None, turn=None):
-        """Moments of a CSR block.
+    @classmethod
+    def of(cls, estimator, X, seed):
+        """Read `X`: once, or twice for the logarithm of counts with a median total."""
+        fold = _fold_numbers(estimator, X.shape[0], seed)
+        seeds = tuple((seed, repeat) for repeat in range(estimator.n_splits))
+        n_folds = 1 if fold is None else int(fold.max()) + 1
+        target_sum, transformation = estimator.target_sum, estimator.transformation
+        power = {"sqrt": 0.5, None: 1.0, "log1p": 0.0}[transformation]
+        targets = np.ones(1 + 2 * len(seeds))
+        if target_sum != "median":
+            targets, power = targets * target_sum, 0.0
+        scan = Scan(transformation, tuple(targets), seeds, n_folds)
+        if target_sum == "median" and transformation == "log1p":
+            _check_one_median(fold)
+            (totals,) = gather(replace(scan, products=False), X).totals
+            scan = replace(scan, targets=tuple(map(_median, totals)))
+        return cls(gather(scan, X, fold), fold, target_sum, power)
 
-        Parameters
-        ----------
-        block : csr_array of shape (n_samples, n_features)
-            Raw counts.
-        fold : ndarray of int of shape (n_samples,), default=None
-            Which fold each row is in.
-        turn : ndarray of int of shape (n_samples,), default=None
-            How many rows like it stand before each row in the whole table; by default, in the
-            block.
-        """
-        tables, keys = self._thinned(block, turn)
-        n_splits, n_features = len(self.seeds), block.shape[1]
-        shape = (self.n_folds, n_features, n_features) if self.products else (1, 1, 1)
-        out = Moments(
-            np.zeros(shape[1:]),
-            np.zeros((2 * n_splits, *shape)),
-            np.zeros((n_splits, *shape)),
-            [np.stack([row_totals(table) for table in tables])],
-            [keys],
-        )
-        if self.products:
-            for number in range(self.n_folds):
-                inside = slice(None) if fold is None else np.flatnonzero(fold == number)
-                self._multiply([table[inside] for table in tables], number, out)
-        return out
+    def target(self, table, cells=slice(None)):
+        """Total that rows of a table (0: the whole, 1, 2 ...: its halves) are scaled to."""
+        if self.target_sum != "median":
+            return float(self.target_sum)
+        return _median(self.moments.totals[0][table, cells])
 
-    def _thinned(self, block, turn):
-        """The block and all its halves, and the keys of its rows."""
-        if block.count_nonzero() == 0:
-            return [block] * len(self.targets), np.zeros(block.shape[0], dtype=np.uint64)
-        # Fractions were warned of where the user sees it, at the first block.
-        table = check_counts(np.rint(block), caller="PCADenoiserCV")
-        keys = content_keys(table, self.seeds[0])
-        splits = [thin_counts(table, 0.5, seed=seed, turn=turn) for seed in self.seeds]
-        return [table, *(half for half, _ in chain.from_iterable(splits))], keys
+    def factor(self, table, cells=slice(None)):
+        """What normalised values of these cells must be multiplied by."""
+        return self.target(table, cells) ** self.power if self.power else 1.0
 
-    def _multiply(self, tables, fold, out):
-        dtype = np.float32 if block_is_single(tables[0]) else np.float64
-        for rows in row_slices(tables[0].shape, dtype):
-            whole, *halves = (
-                self._normalized(table[rows].astype(dtype), target).toarray()
-                for table, target in zip(tables, self.targets, strict=True)
+    def judge(self, estimator, split, swapped):
+        """Mean loss of all ranks and weights of all components, for every fold."""
+        seen, judged = 2 * split + swapped, 2 * split + 1 - swapped
+        cross = self.moments.crosses[split]
+        cross = cross.transpose(0, 2, 1) if swapped else cross
+        grams = self.moments.grams[seen], self.moments.grams[judged]
+        for number in range(len(cross)):
+            train, test = self._cells(number)
+            learned = slice(None) if len(cross) == 1 else np.arange(len(cross)) != number
+            components, strength = _leading(grams[0][learned].sum(axis=0), estimator.n_components)
+            a, b = self.factor(1 + seen, train), self.factor(1 + judged, train)
+            decoder, weights = make_decoder(
+                components,
+                strength * a,
+                (components @ cross[learned].sum(axis=0)) * (a * b),
+                rounding=ROUNDING,
+                form=estimator.form,
+                shrink=estimator.shrink,
             )
-            out.whole += whole.T @ whole
-            for side, half in enumerate(halves):
-                out.grams[side, fold] += half.T @ half
-            for split in range(len(self.seeds)):
-                first, second = halves[2 * split : 2 * split + 2]
-                out.crosses[split, fold] += first.T @ second
+            a, b = self.factor(1 + seen, test), self.factor(1 + judged, test)
+            losses = losses_of_sums(
+                decoder,
+                components @ grams[0][number] @ components.T * a**2,
+                components @ cross[number] * (a * b),
+                np.trace(grams[1][number]) * b**2,
+            )
+            yield losses / self.moments.totals[0][0, test].size, weights
 
-    def _normalized(self, table, target):
-        return CountNormalizer(target, self.transformation).fit_transform(table)
+    def _cells(self, number):
+        if self.fold is None:
+            return slice(None), slice(None)
+        return self.fold != number, self.fold == number
+
+
+def losses_of_sums(decoder, gram, cross, size):
+    """Sum of squared errors at every rank.
+
+    Parameters
+    ----------
+    decoder : ndarray of shape (K, g)
+        W.
+    gram : ndarray of shape (K, K)
+        V'G V, over the judged cells.
+    cross : ndarray of shape (K, g)
+        V'H, over the judged cells.
+    size : float
+        tr B'B.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+    """
+    products = gram * (decoder @ decoder.T)
+    steps = np.diag(products) + 2 * np.tril(products, -1).sum(axis=1)
+    return size + np.cumsum(steps - 2 * np.einsum("ij,ij->i", cross, decoder))
+
+
+def _leading(gram, n_components):
+    """Leading eigenvectors, as rows, and the roots of their eigenvalues."""
+    n = len(gram)
+    values, vectors = eigh(gram, subset_by_index=(n - n_components, n - 1))
+    components = vectors[:, ::-1].T
+    strength = np.sqrt(np.maximum(values[::-1], 0))
+    return components * signs_of(components)[:, None], strength
+
+
+def _median(totals):
+    if not totals.any():
+        raise ValueError(f"{CALLER} got a table without any molecule, which leaves nothing to see.")
+    return float(np.median(totals[totals > 0]))
+
+
+def _fold_numbers(estimator, n_samples, seed):
+    """The fold in which each cell is judged; None if there are none."""
+    folds = estimator._folds(n_samples, seed)
+    if len(folds) == 1:
+        return None
+    number = np.full(n_samples, -1, dtype=np.int16)
+    for i, (_, test) in enumerate(folds):
+        number[test] = i
+    whole = all(len(train) + len(test) == n_samples for train, test in folds)
+    if not whole or (number < 0).any() or sum(len(test) for _, test in folds) != n_samples:
+        raise ValueError(
+            f"{CALLER} expected cv to judge each cell once, and to learn from all others, for a "
+            f"table that is read by blocks; got {estimator.cv!r}: pass a number of folds."
+        )
+    return number
+
+
+def _check_answerable(estimator):
+    for wrong, what in (
+        (estimator.loss != "mse", f"loss={estimator.loss!r}"),
+        (estimator.one_standard_error, "one_standard_error=True"),
+    ):
+        if wrong:
+            raise ValueError(
+                f"{CALLER} reads sums over cells only from a table in blocks, which do not tell "
+                f"what {what} asks for: leave that out, or pass counts in memory."
+            )
+
+
+def _check_one_median(fold):
+    if fold is not None:
+        raise ValueError(
+            f"{CALLER} cannot give every fold its own median total before the logarithm, from a "
+            f"table in blocks: pass a number as target_sum, or transformation='sqrt'."
+        )
+
+
+def _check_first_rows(X):
+    """Warn here, where the user is, of what look like no counts; workers would not be heard."""
+    rows = X[:FEW]
+    rows = csr_array(rows.compute() if is_dask(X) else rows)
+    if rows.count_nonzero():
+        check_counts(rows, caller=CALLER)
