@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Denoising of the counts in an AnnData, after the conventions of scanpy."""
 
-from collections.abc import Mapping
 from importlib.metadata import version
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
+from scipy import sparse
 
 from selfsupervised._molecules import thin_counts
+from selfsupervised._validation import is_finite_number
 from selfsupervised.counts import PCADenoiserCV
-from selfsupervised.counts._row_blocks import Columns, is_dask, is_streamed, thinned_blocks
+from selfsupervised.counts._row_blocks import Columns, is_dask, is_streamed, read_rows
 from selfsupervised.fill import as_seed
 
-HIGHLY_VARIABLE = "highly_variable if there"
+HIGHLY_VARIABLE = "highly_variable, if there"
+METHODS = ("pca",)
 
 
 def denoise_counts(
@@ -119,3 +122,299 @@ def denoise_counts(
     >>> adata.uns["denoised"]["n_comps"]
     3
     """
+    _check_choices(copy, inplace, method)
+    adata = _target(adata, copy)
+    counts = table_of(adata, layer)
+    mask, mask_name = _mask(adata, mask_var)
+    chosen = _genes(adata, genes, mask)
+    seed = as_seed(rng)
+    held_out = None
+    if hold_out is not None:
+        counts, held_out = _hold_out(counts, hold_out, seed)
+    counts = columns_of(counts, mask)
+    model = _model(n_comps, max_comps, counts.shape, seed, params).fit(counts)
+    scores, components = map(np.asarray, model.transform_factors(counts))
+    loadings = np.zeros((adata.n_vars, len(components)), components.dtype)
+    loadings[slice(None) if mask is None else mask] = components.T
+    settings = {
+        "method": method,
+        "layer": layer,
+        "mask_var": mask_name,
+        "hold_out": hold_out,
+        "rng": seed,
+        **model.get_params(),
+    }
+    facts = {
+        "params": {name: value for name, value in settings.items() if value is not None},
+        "n_comps": model.n_components_,
+        "loss_path": model.loss_path_,
+        "loss_path_splits": model.loss_path_splits_,
+        "singular_values": model.singular_values_,
+        "shrinkage": model.shrinkage_,
+        "target_sum": model.normalizer_.target_sum_,
+        "version": version("selfsupervised"),
+    }
+    if held_out is not None:
+        facts["held_out"] = held_out
+    results = {
+        "obsm": {key_added: scores},
+        "varm": {key_added: loadings},
+        "uns": {key_added: facts},
+    }
+    if isinstance(genes, str):
+        results["layers"] = {key_added: _product(adata, scores, loadings)}
+    elif genes is not None:
+        values = scores @ loadings[chosen].T
+        frame = pd.DataFrame(values, index=adata.obs_names, columns=adata.var_names[chosen])
+        results["obsm"][f"{key_added}_genes"] = frame
+    return _write(adata, results, copy, inplace)
+
+
+def split_molecules(
+    adata,
+    *,
+    fraction=0.5,
+    layer=None,
+    key_added="molecules",
+    copy=False,
+    inplace=True,
+    rng=0,
+):
+    """Share the molecules of every cell out into two samples that are independent given it.
+
+    What is found in one sample, such as groups of cells and genes that tell them apart, can be
+    tested on the other: each molecule is in one of them.
+
+    Parameters
+    ----------
+    adata : AnnData of shape (n_obs, n_vars)
+        With raw counts; in memory, backed by a file, or with a dask array.
+    fraction : float, default=0.5
+        Expected share of the molecules in the first sample.
+    layer : str, default=None
+        Where the counts are; `X` by default.
+    key_added : str, default="molecules"
+        Beginning of the names of the layers.
+    copy : bool, default=False
+        Whether to write into a copy and return it.
+    inplace : bool, default=True
+        Whether to write into `adata`, or to return what would be written.
+    rng : int, RandomState or Generator, default=0
+        Seed of the split.
+
+    Returns
+    -------
+    AnnData, dict or None
+        None by default; the copy with ``copy=True``; with ``inplace=False`` a dict of what would
+        be written, by field and key. Written is:
+
+        ``layers[key_added + "_seen"]`` and ``layers[key_added + "_held_out"]``
+            The samples, of the shape and dtype of the counts; CSR if these are sparse or in a
+            file, dask arrays that compute when they are asked to if these are one.
+        ``uns[key_added]`` : dict
+            ``params`` and ``version``.
+
+    Raises
+    ------
+    KeyError
+        If the layer is not there.
+    ValueError
+        If the counts are negative or NaN, or `fraction` is not between 0 and 1.
+
+    Warns
+    -----
+    UserWarning
+        Fractional values, which are normalised data rather than counts.
+
+    See Also
+    --------
+    selfsupervised.MoleculeSplit : The same for arrays.
+    """
+    _check_choices(copy, inplace)
+    adata = _target(adata, copy)
+    seed = as_seed(rng)
+    samples = _thinned(table_of(adata, layer), fraction, (seed, 0))
+    params = {"fraction": fraction, "layer": layer, "rng": seed}
+    facts = {
+        "params": {name: value for name, value in params.items() if value is not None},
+        "version": version("selfsupervised"),
+    }
+    names = f"{key_added}_seen", f"{key_added}_held_out"
+    results = {"layers": dict(zip(names, samples, strict=True)), "uns": {key_added: facts}}
+    return _write(adata, results, copy, inplace)
+
+
+# -- what is read --------------------------------------------------------------------------
+
+
+def table_of(adata, layer):
+    """The counts in `X` or in a layer."""
+    if layer is not None:
+        if layer not in adata.layers:
+            raise missing(layer, "layers", adata.layers)
+        return adata.layers[layer]
+    if adata.X is None:
+        raise ValueError(
+            f"Expected counts in adata.X, which is empty: name a layer. Available layers: "
+            f"{list(adata.layers)}."
+        )
+    return adata.X
+
+
+def missing(key, field, available):
+    """The error that says what there is instead."""
+    return KeyError(
+        f"Key {key!r} not found in `adata.{field}`. Available keys: {list(available)[:20]}."
+    )
+
+
+def columns_of(table, mask):
+    """The columns in `mask`; all for None."""
+    if mask is None:
+        return table
+    if is_streamed(table) and not is_dask(table):
+        return Columns(table, mask)
+    return table[:, np.flatnonzero(mask)]
+
+
+def _mask(adata, mask_var):
+    """A mask of genes, or None for all, and its name if it has one."""
+    if isinstance(mask_var, str) and mask_var == HIGHLY_VARIABLE:
+        mask_var = "highly_variable" if "highly_variable" in adata.var else None
+    if mask_var is None:
+        return None, None
+    name = None
+    if isinstance(mask_var, str):
+        if mask_var not in adata.var:
+            raise missing(mask_var, "var", adata.var.columns)
+        mask_var, name = adata.var[mask_var], mask_var
+    mask = np.asarray(mask_var)
+    if mask.dtype != bool or mask.shape != (adata.n_vars,):
+        raise ValueError(
+            f"Expected mask_var to be a column of adata.var or a mask of {adata.n_vars} booleans, "
+            f"got dtype {mask.dtype} and shape {mask.shape}."
+        )
+    if not mask.any():
+        raise ValueError("Expected mask_var to keep at least one gene, got none.")
+    return mask, name
+
+
+def _genes(adata, genes, mask):
+    """Numbers of the genes to write; None for no or all genes."""
+    if genes is None:
+        return None
+    if isinstance(genes, str):
+        if genes != "all":
+            raise ValueError(f"Expected genes to be a list of names or 'all', got {genes!r}.")
+        if mask is not None and not mask.all():
+            raise ValueError(
+                f"Expected mask_var=None with genes='all', got a mask that leaves out "
+                f"{int((~mask).sum())} genes, which are not denoised: name the genes, or pass "
+                f"mask_var=None."
+            )
+        return None
+    return places_of(adata, genes, mask)
+
+
+def places_of(adata, genes, mask=None):
+    """Numbers of genes by their names."""
+    places = adata.var_names.get_indexer(genes)
+    for gene, place in zip(genes, places, strict=True):
+        if place < 0:
+            raise missing(gene, "var_names", adata.var_names)
+        if mask is not None and not mask[place]:
+            raise ValueError(
+                f"Expected genes that mask_var keeps, got {gene!r}, which it leaves out."
+            )
+    return places
+
+
+# -- what is made --------------------------------------------------------------------------
+
+
+class _FixedRank(PCADenoiserCV):
+    """So many components, judged beside fewer, but not chosen."""
+
+    def _best(self, by_cell, largest):
+        return self.n_components - 1
+
+
+def _model(n_comps, max_comps, shape, seed, params):
+    if isinstance(n_comps, str) and n_comps == "auto":
+        most = min(max_comps, *shape)
+        return PCADenoiserCV(most, random_state=seed, **params)
+    if not isinstance(n_comps, Integral) or isinstance(n_comps, bool):
+        raise ValueError(f"Expected n_comps to be a whole number or 'auto', got {n_comps!r}.")
+    return _FixedRank(int(n_comps), random_state=seed, **params)
+
+
+def _hold_out(counts, share, seed):
+    if not is_finite_number(share) or not 0 < share < 1:
+        raise ValueError(f"Expected hold_out to be a number between 0 and 1, got {share!r}.")
+    if is_streamed(counts):
+        raise ValueError(
+            "Expected counts in memory with hold_out, got a table in blocks: use "
+            "pp.split_molecules, and denoise the first of its layers."
+        )
+    seen, held_out = _thinned(counts, 1 - share, (seed, -1))
+    return seen, sparse.csr_matrix(held_out)
+
+
+def _thinned(counts, fraction, seed):
+    """Both samples, in the container of the counts."""
+    if is_dask(counts):
+        return [_thinned_blocks(counts, fraction, seed, side) for side in (0, 1)]
+    if is_streamed(counts):
+        counts = sparse.csr_matrix(read_rows(counts, slice(0, counts.shape[0])))
+    return [sample for sample, _ in thin_counts(counts, fraction, seed=seed)]
+
+
+def _thinned_blocks(counts, fraction, seed, side):
+    def thinned(block):
+        has_any = block.count_nonzero() if sparse.issparse(block) else np.any(block)
+        return thin_counts(block, fraction, seed=seed)[side][0] if has_any else block
+
+    return counts.map_blocks(thinned, dtype=counts.dtype, meta=counts._meta)
+
+
+def _product(adata, scores, loadings):
+    """The denoised table; by blocks, and when it is asked for, if `X` comes so."""
+    if not is_dask(adata.X):
+        return scores @ loadings.T
+    from dask.array import from_array
+
+    rows = from_array(scores, chunks=(adata.X.chunks[0], -1))
+    return rows @ from_array(loadings.T, chunks=-1)
+
+
+# -- what is written -----------------------------------------------------------------------
+
+
+def _check_choices(copy, inplace, method="pca"):
+    if copy and not inplace:
+        raise ValueError("copy=True cannot be used with inplace=False: choose one.")
+    if method not in METHODS:
+        raise ValueError(f"Expected method to be one of {list(METHODS)}, got {method!r}.")
+
+
+def _target(adata, copy):
+    if not isinstance(adata, AnnData):
+        raise TypeError(
+            f"Expected an AnnData, got {type(adata).__name__}; for arrays use "
+            f"selfsupervised.PCADenoiserCV or MoleculeSplit."
+        )
+    if copy and adata.isbacked:
+        raise ValueError(
+            "copy=True expected an AnnData in memory, got one that is backed by a file: use "
+            "adata.copy(filename), or adata.to_memory()."
+        )
+    return adata.copy() if copy else adata
+
+
+def _write(adata, results, copy, inplace):
+    if not inplace:
+        return results
+    for field, values in results.items():
+        for key, value in values.items():
+            getattr(adata, field)[key] = value
+    return adata if copy else None

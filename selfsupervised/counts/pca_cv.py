@@ -274,20 +274,24 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Set the losses, the rank and the weights of its components."""
         self.loss_path_splits_ = np.array(paths)
         self.loss_path_ = self.loss_path_splits_.mean(axis=0)
+        self.n_components_ = self._best(by_cell, min(shape)) + 1
+        # A component is twice as strong beside its noise in all molecules as in half of them.
+        shrinkage = np.mean(shrinkages, axis=0)
+        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
+
+    def _best(self, by_cell, largest):
+        """The chosen rank, counted from 0."""
         best = int(np.argmin(self.loss_path_))
         if self.one_standard_error:
-            best = _simplest(by_cell, best)
-        elif best + 1 == self.n_components < min(shape):
+            return _simplest(by_cell, best)
+        if best + 1 == self.n_components < largest:
             warnings.warn(
                 f"PCADenoiserCV chose the largest rank it was to consider, "
                 f"n_components={self.n_components}; a larger one may be better.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        self.n_components_ = best + 1
-        # A component is twice as strong beside its noise in all molecules as in half of them.
-        shrinkage = np.mean(shrinkages, axis=0)
-        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
+        return best
 
     def _folds(self, n_samples, seed):
         """What is learned from, and what is judged."""

@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 from selfsupervised._molecules import check_counts
 from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
 from selfsupervised.counts._ranks import make_decoder, signs_of
-from selfsupervised.counts._row_blocks import check_streamed, is_dask, map_over_blocks
+from selfsupervised.counts._row_blocks import check_streamed, is_dask, map_over_blocks, read_rows
 from selfsupervised.counts.pca import check_rank
 
 CALLER = "PCADenoiserCV"
@@ -253,7 +253,7 @@ def _check_one_median(fold):
 
 def _check_first_rows(X):
     """Warn here, where the user is, of what look like no counts; workers would not be heard."""
-    rows = X[:FEW]
-    rows = csr_array(rows.compute() if is_dask(X) else rows)
+    first = slice(0, min(FEW, X.shape[0]))
+    rows = csr_array(X[first].compute()) if is_dask(X) else read_rows(X, first)
     if rows.count_nonzero():
         check_counts(rows, caller=CALLER)
