@@ -107,7 +107,7 @@ def _canonical(X):
 
 
 def _kept(table, data):
-    """`data` at the places of `table`, in new arrays without zeros."""
+    """`data` at the places of `table`, without zeros; shares its places if there are none."""
     inside = data != 0
     if inside.all():
         return sparse.csr_array((data, table.indices, table.indptr), shape=table.shape)
@@ -137,16 +137,14 @@ def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,
         raise ValueError(f"{caller} takes overdispersion or capture_rate, not both.")
 
     keys = row_keys(table, seed, turn)
+    dtype = np.asarray(X.data if sparse.issparse(X) else X).dtype
     if fraction == 0.5 and alpha is None and capture_rate is None:
-        first = _halve(table, keys)
-        second = table.data - first
+        samples = _halves(table, keys, dtype)
     else:
-        first, second = _share_out(table, keys, shares, fraction, alpha, capture_rate)
+        drawn = _share_out(table, keys, shares, fraction, alpha, capture_rate)
+        samples = [_kept(table, data.astype(dtype)).copy() for data in drawn]
     shares = [share[:, None] if np.ndim(capture_rate) else float(share[0]) for share in shares]
-    return tuple(
-        (_like(X, table, sample), share)
-        for sample, share in zip((first, second), shares, strict=True)
-    )
+    return tuple((_like(X, sample), share) for sample, share in zip(samples, shares, strict=True))
 
 
 def _check_overdispersion(overdispersion, n_features, caller):
@@ -254,30 +252,60 @@ def _blocks(indptr):
         start = stop
 
 
-def _halve(table, keys):
-    """Binomial(count, 1/2) of every entry: as many of `count` random bits as are set."""
+def _halves(table, keys, dtype):
+    """Two CSR tables: Binomial(count, 1/2) of every entry, and the rest.
+
+    What is drawn is as many of `count` random bits as are set.
+    """
     columns = _column_keys(table.shape[1], ())
-    out = np.empty_like(table.data)
+    halves = [_Growing(table, dtype), _Growing(table, dtype)]
     for rows, inside in _blocks(table.indptr):
-        lengths = np.diff(table.indptr[rows.start : rows.stop + 1])
-        bits = np.repeat(keys[rows], lengths)
-        bits += columns[table.indices[inside]]
-        out[inside] = _heads(_mix(bits), table.data[inside])
-    for row in np.unique(np.searchsorted(table.indptr, np.flatnonzero(table.data > MANY), "right")):
-        entries = slice(table.indptr[row - 1], table.indptr[row])
-        many = table.data[entries] > MANY
-        drawn = _generator(keys[row - 1]).binomial(table.data[entries][many], 0.5)
-        out[entries][many] = drawn
-    return out
+        starts = table.indptr[rows.start : rows.stop + 1] - inside.start
+        counts, indices = table.data[inside], table.indices[inside]
+        bits = np.repeat(keys[rows], np.diff(starts))
+        bits += columns[indices]
+        heads = _heads(_mix(bits), counts)
+        for row in np.unique(np.searchsorted(starts, np.flatnonzero(counts > MANY), "right") - 1):
+            entries = starts[row] + np.flatnonzero(counts[starts[row] : starts[row + 1]] > MANY)
+            heads[entries] = _generator(keys[rows.start + row]).binomial(counts[entries], 0.5)
+        for half, drawn in zip(halves, (heads, counts - heads), strict=True):
+            half.append(rows, starts, indices, drawn)
+    return [half.table() for half in halves]
+
+
+class _Growing:
+    """A CSR table that is filled block by block, with no more entries than another has.
+
+    Memory that is never written to costs nothing.
+    """
+
+    def __init__(self, table, dtype):
+        self.shape, self.end = table.shape, 0
+        self.data = np.empty(table.nnz, dtype)
+        self.indices = np.empty(table.nnz, table.indices.dtype)
+        self.indptr = np.zeros_like(table.indptr)
+
+    def append(self, rows, starts, indices, data):
+        """Add the nonzeros of `rows`, whose entries begin at `starts`."""
+        kept = np.flatnonzero(data)
+        new = slice(self.end, self.end + kept.size)
+        self.indptr[rows.start + 1 : rows.stop + 1] = self.end + np.searchsorted(kept, starts[1:])
+        self.data[new], self.indices[new] = data[kept], indices[kept]
+        self.end = new.stop
+
+    def table(self):
+        entries = (self.data[: self.end], self.indices[: self.end], self.indptr)
+        return sparse.csr_array(entries, shape=self.shape)
 
 
 def _heads(bits, counts):
     """How many of `counts` bits are set, 64 of them in `bits` and more made from these."""
-    width = np.minimum(counts, 64).astype(np.uint64)
-    heads = _bit_count(bits >> (np.uint64(64) - width)).astype(counts.dtype)
     left = np.flatnonzero((counts > 64) & (counts <= MANY))
+    further = _mix(bits[left] + GOLDEN)
+    unused = 64 - np.minimum(counts, 64)
+    bits >>= unused.astype(np.uint64)
+    heads = _bit_count(bits).astype(counts.dtype)
     if left.size:
-        further = _mix(bits[left] + GOLDEN)
         heads[left] += _heads(further, counts[left] - 64)
     return heads
 
@@ -321,15 +349,8 @@ def _beta(rng, fraction, alpha):
     return np.where(alpha > 0, drawn, fraction)
 
 
-def _like(X, table, data):
-    """A table of `data` at the nonzeros of `table`, in the container and dtype of `X`."""
+def _like(X, sample):
+    """The table `sample` in the container of `X`."""
     if not sparse.issparse(X):
-        out = np.zeros(table.shape, dtype=np.asarray(X).dtype)
-        rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
-        out[rows, table.indices] = data
-        return out
-    container = sparse.csr_array if isinstance(X, sparse.sparray) else sparse.csr_matrix
-    sample = _kept(table, data.astype(X.dtype))
-    if sample.indices is table.indices:  # nothing was dropped
-        sample = sample.copy()
-    return container(sample)
+        return sample.toarray()
+    return sample if isinstance(X, sparse.sparray) else sparse.csr_matrix(sample)

@@ -156,7 +156,7 @@ def denoise_counts(
     }
     if held_out is not None:
         facts["held_out"] = held_out
-    results = {
+    results: dict[str, dict] = {
         "obsm": {key_added: scores},
         "varm": {key_added: loadings},
         "uns": {key_added: facts},

@@ -54,7 +54,8 @@ class Moments:
 
     def copy(self):
         """A copy that can be added to."""
-        return Moments(*(x.copy() for x in self._products), [*self.totals], [*self.keys])
+        whole, grams, crosses = (product.copy() for product in self._products)
+        return Moments(whole, grams, crosses, [*self.totals], [*self.keys])
 
     def __iadd__(self, other):
         self.totals += other.totals
@@ -92,14 +93,14 @@ class Scan:
     n_folds: int = 1
     products: bool = True
 
-    def __call__(self, block, fold=None, turn=None):
+    def __call__(self, block, fold, turn=None):
         """Moments of a CSR block.
 
         Parameters
         ----------
         block : csr_array of shape (n_samples, n_features)
             Raw counts.
-        fold : ndarray of int of shape (n_samples,), default=None
+        fold : ndarray of int of shape (n_samples,)
             Which fold each row is in.
         turn : ndarray of int of shape (n_samples,), default=None
             How many rows like it stand before each row in the whole table; by default, in the
@@ -111,8 +112,9 @@ class Scan:
         out.totals.append(np.stack([row_totals(table) for table in tables]))
         out.keys.append(keys)
         for number in range(self.n_folds if self.products else 0):
-            inside = slice(None) if fold is None else np.flatnonzero(fold == number)
-            self._multiply([table[inside] for table in tables], number, out)
+            inside = fold == number
+            parts = tables if inside.all() else [table[inside] for table in tables]
+            self._multiply(parts, number, out)
         return out
 
     def _thinned(self, block, turn):
@@ -163,8 +165,8 @@ def gather(scan, X, fold=None):
         `totals` in one array.
     """
     slices = block_slices(X)
-    folds = [None if fold is None else fold[rows] for rows in slices]
-    moments = sum_over_blocks(scan, X, {i: (inside,) for i, inside in enumerate(folds)})
+    fold = np.zeros(X.shape[0], dtype=np.int16) if fold is None else fold
+    moments = sum_over_blocks(scan, X, {i: (fold[rows],) for i, rows in enumerate(slices)})
     drawn = np.concatenate([turns(keys) for keys in moments.keys])
     turn = turns(np.concatenate(moments.keys))
     totals = np.concatenate(moments.totals, axis=1)
@@ -173,8 +175,7 @@ def gather(scan, X, fold=None):
     for number, here in enumerate(slices):
         rows = np.flatnonzero(wrong[here])
         if rows.size:
-            inside = None if fold is None else folds[number][rows]
-            again[number] = (rows, inside, drawn[here][rows], turn[here][rows])
+            again[number] = (rows, fold[here][rows], drawn[here][rows], turn[here][rows])
     if again:
         change = sum_over_blocks(_Redraw(scan), X, again)
         moments.add_products(change)

@@ -73,18 +73,19 @@ def _subspace_iteration(Z, n_components, rng):
     return image @ turn, (block @ turn).T
 
 
-def fit_decoder(components, singular_values, scores, judged, *, form, shrink):
+def fit_decoder(axes, judged, *, form, shrink):
     """W of shape (K, g), and the factor f by which each component is shrunk (1 if it is not).
 
     Parameters
     ----------
-    components, singular_values, scores : ndarray
-        Of Z1, from `leading_axes`.
+    axes : tuple of ndarray
+        Components, singular values and scores of Z1, from `leading_axes`.
     judged : ndarray or CSR table of shape (n, g), or None
         Z2; not needed for plain reconstruction.
     form : {"reconstruction", "regression"}
     shrink : bool
     """
+    components, singular_values, scores = axes
     cross = (judged.T @ scores).T if shrink or form == "regression" else None
     rounding = np.finfo(scores.dtype).eps * max(scores.shape)
     return make_decoder(
@@ -115,8 +116,8 @@ def make_decoder(components, singular_values, cross, *, rounding, form, shrink):
 def squared_losses(scores, decoder, judged):
     """Squared error of every sample at every rank, summed over features.
 
-    With a = scores and w_j the rows of the decoder,
-    ``|z - sum_j<=k a_j w_j|^2 = |z|^2 + sum_j<=k a_j (a_j w_j'w_j + 2 sum_l<j a_l w_l'w_j - 2 z'w_j)``.
+    With a the scores of a sample and w_j the rows of the decoder, component k adds
+    ``a_k (a_k w_k'w_k + 2 sum_l<k a_l w_l'w_k - 2 z'w_k)`` to ``|z|^2``.
 
     Returns
     -------

@@ -145,7 +145,7 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         axes = leading_axes(X, self.n_components, rng)
         self.components_, self.singular_values_, _ = axes
         self.decoder_, self.shrinkage_ = fit_decoder(
-            *axes, judged, form=self.form, shrink=self.shrink
+            axes, judged, form=self.form, shrink=self.shrink
         )
         return self
 

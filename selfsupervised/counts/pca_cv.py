@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -258,16 +258,17 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         partition = MoleculeSplit(
             n_splits=self.n_splits, symmetric=self.symmetric, random_state=seed
         )
-        by_cell, paths, shrinkages = 0.0, [], []
+        by_cell = np.zeros((counts.shape[0], self.n_components))
+        paths, shrinkages = [], []
         for pair in partition.split(counts):
             folds = []
-            losses = np.empty((counts.shape[0], self.n_components))
+            losses = np.empty_like(by_cell)
             for train, test in self._folds(counts.shape[0], seed):
                 losses[test], shrinkage = self._judge(pair.seen, pair.judged, train, test, seed)
                 folds.append(losses[test].mean(axis=0))
                 shrinkages.append(shrinkage)
             paths.append(np.mean(folds, axis=0) / counts.shape[1])
-            by_cell = by_cell + losses
+            by_cell += losses
         self._decide(paths, shrinkages, counts.shape, by_cell)
 
     def _decide(self, paths, shrinkages, shape, by_cell=None):
@@ -311,7 +312,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Z2 = self._normalizer.fit_transform(judged[train])
         check_rank(self, Z1)
         axes = leading_axes(Z1, self.n_components, np.random.default_rng(seed))
-        decoder, shrinkage = fit_decoder(*axes, Z2, form=self.form, shrink=self.shrink)
+        decoder, shrinkage = fit_decoder(axes, Z2, form=self.form, shrink=self.shrink)
         scores = axes[2]
         if self.loss == "mse":
             if self._learns_from_judged:

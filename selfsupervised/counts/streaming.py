@@ -57,7 +57,8 @@ def fit_streamed(estimator, X, seed):
     _check_answerable(estimator)
     _check_first_rows(X)
     sums = FoldedSums.of(estimator, X, seed)
-    paths, shrinkages = [], []
+    paths: list = []
+    shrinkages: list = []
     for split in range(estimator.n_splits):
         for swapped in (False, True) if estimator.symmetric else (False,):
             losses, weights = zip(*sums.judge(estimator, split, swapped), strict=True)
