@@ -21,11 +21,12 @@ import psutil
 from anndata import AnnData
 from anndata.io import sparse_dataset, write_elem
 from dask import array as da
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster, SchedulerPlugin
 from scipy import sparse
 
 import selfsupervised as ss
 from benchmarks.report import Report, options
+from selfsupervised.counts._row_blocks import FAN_IN
 
 N_GENES, RANK = 2000, 20
 SIZES = {False: (1_000_000, 10_000), True: (40_000, 2_500)}  # --quick or not: cells, of a block
@@ -97,19 +98,18 @@ def denoised(path, n_cells, step):
     return adata, time.perf_counter() - start
 
 
-def kill_later(client, seconds):
-    """Kill one worker process after some seconds; the list will hold its id."""
-    killed = []
+class Killer(SchedulerPlugin):
+    """Kills the worker that is the one to finish the middle one of the sums over blocks."""
 
-    def kill():
-        pid = next(iter(client.run(os.getpid).values()))
-        os.kill(pid, signal.SIGKILL)
-        killed.append(pid)
+    def __init__(self, client, n_sums):
+        self.pids, self.left, self.killed = client.run(os.getpid), (n_sums + 1) // 2, None
 
-    timer = threading.Timer(seconds, kill)
-    timer.daemon = True
-    timer.start()
-    return killed
+    def transition(self, key, start, finish, *args, worker=None, **kwargs):
+        if finish == "memory" and str(key).startswith("_sum_of") and self.killed is None:
+            self.left -= 1
+            if self.left == 0:
+                self.killed = self.pids[worker]
+                os.kill(self.killed, signal.SIGKILL)
 
 
 def stream(report, quick):
@@ -134,12 +134,13 @@ def stream(report, quick):
             Client(cluster) as client,
         ):
             whole, seconds = denoised(path, n_cells, step)
-            killed = kill_later(client, seconds / 2)
+            killer = Killer(client, -(-n_cells // step) // FAN_IN)
+            cluster.scheduler.add_plugin(killer)
             again, seconds_again = denoised(path, n_cells, step)
         peak = memory.stop()
     first, second = whole.uns["denoised"], again.uns["denoised"]
     same = (
-        bool(killed)
+        killer.killed is not None
         and np.array_equal(first["loss_path"], second["loss_path"])
         and np.array_equal(whole.varm["denoised"], again.varm["denoised"])
         and np.array_equal(whole.obsm["denoised"], again.obsm["denoised"])

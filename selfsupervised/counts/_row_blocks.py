@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array
 
-# What a block of rows may take as a dense array, and how many blocks, or sums, a task of dask adds.
+# What a block of rows may take as a dense array, and how many blocks a task of dask sums. Sums are
+# larger than blocks: of these, two at a time.
 BLOCK_BYTES = 2**24
 FAN_IN = 8
 
@@ -118,9 +119,9 @@ def sum_over_blocks(function, X, arguments=None):
         return _add(function(read_rows(X, rows), *further) for rows, *further in tasks)
     from dask import delayed
 
-    sums = [delayed(_sum_of)(function, group) for group in _groups(tasks)]
+    sums = [delayed(_sum_of)(function, group) for group in _groups(tasks, FAN_IN)]
     while len(sums) > 1:
-        sums = [delayed(_sum)(group) for group in _groups(sums)]
+        sums = [delayed(_sum)(pair) for pair in _groups(sums, 2)]
     return sums[0].compute()
 
 
@@ -145,8 +146,8 @@ def map_over_blocks(function, X, n_columns, dtype):
     return out
 
 
-def _groups(items):
-    return [items[start : start + FAN_IN] for start in range(0, len(items), FAN_IN)]
+def _groups(items, size):
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _sum_of(function, tasks):
