@@ -95,8 +95,8 @@ def block_slices(X):
     return [slice(start, stop) for start, stop in pairwise([0, *stops])]
 
 
-def sum_over_blocks(function, X, arguments=None):
-    """Sum of ``function(block)`` over the blocks of rows of `X`, each of which is read once.
+def sum_over_blocks(function, X, arguments):
+    """Sum of ``function(block, *arguments)`` over blocks of rows of `X`, each read once.
 
     Blocks of a dask array are summed where dask computes: on the cluster of the active
     ``dask.distributed`` client, if there is one. What was lost with a worker is computed anew
@@ -108,12 +108,10 @@ def sum_over_blocks(function, X, arguments=None):
         From a CSR block of rows, and further arguments, to what adds up in place (``+=``).
     X : dask array, or array or sparse table in a file
         Table of shape (n_samples, n_features).
-    arguments : dict of int to tuple, default=None
+    arguments : dict of int to tuple
         Further arguments for the blocks of these numbers; others are not read.
     """
     blocks = list(X.to_delayed().ravel()) if is_dask(X) else block_slices(X)
-    if arguments is None:
-        arguments = dict.fromkeys(range(len(blocks)), ())
     tasks = [(blocks[number], *further) for number, further in sorted(arguments.items())]
     if not is_dask(X):
         return _add(function(read_rows(X, rows), *further) for rows, *further in tasks)
