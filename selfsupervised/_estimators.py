@@ -49,11 +49,6 @@ def learns(estimator):
     return is_regressor(estimator) or get_tags(estimator).requires_fit
 
 
-def learns_from_judged(estimator):
-    """Whether a transformer is fitted to predict a second measurement, ``fit(seen, judged)``."""
-    return not is_regressor(estimator) and get_tags(estimator).target_tags.required
-
-
 def holds_out(estimator):
     """Whether `fit` of `estimator` holds out entries by itself, on which it can be judged.
 

@@ -24,17 +24,11 @@ from selfsupervised._estimators import (
     check_nested,
     has_one_pass,
     learns,
-    learns_from_judged,
     shapes_of,
     why_no_denoiser,
 )
-from selfsupervised._validation import (
-    as_float,
-    check_images,
-    is_finite_number,
-    is_table,
-    restore,
-)
+from selfsupervised._paired import check_other_rows, fit_on, learned_rows
+from selfsupervised._validation import as_float, check_images, is_finite_number, is_table, restore
 from selfsupervised.correlation import warn_if_correlated
 from selfsupervised.fill import as_seed, check_fill, fill_hidden
 from selfsupervised.losses import mean_loss
@@ -166,8 +160,10 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
             self.estimators_ = [clone(self._base)]
             return self
         check_forgets(self._base)
-        pairs = self.partition_.split(self._check(X), channel_axis=self._channel_axis)
+        data = self._check(X)
+        pairs = self.partition_.split(data, channel_axis=self._channel_axis)
         self.estimators_ = [self._fit_pair(pair) for pair in pairs]
+        self._learned_rows = learned_rows(self._base, data)
         return self
 
     def transform(self, X):
@@ -242,6 +238,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimators_")
         data = self._check(X)
+        check_other_rows(getattr(self, "_learned_rows", None), data)
         channel_axis = self._channel_axis
         warn_if_correlated(data, self.partition_, channel_axis=channel_axis, once=True)
         if not self._one_pass:
@@ -339,8 +336,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     def _fit_pair(self, pair):
         if is_regressor(self._base):
             return fit_block(self._base, pair, self.fill)
-        second = (pair.judged,) if learns_from_judged(self._base) else ()
-        return clone(self._base).fit(self._filled(pair, 0), *second)
+        return fit_on(self._base, self._filled(pair, 0), pair.judged)
 
     # -- prediction ------------------------------------------------------------------------
 

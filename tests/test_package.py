@@ -35,6 +35,7 @@ LAYERS = [
         "_function",
         "_estimators",
         "_blocks",
+        "_paired",
     ],
     [
         "partitions",

@@ -19,10 +19,10 @@ da = pytest.importorskip("dask.array")
 LEARNED = "loss_path_splits_", "n_components_", "components_", "singular_values_", "shrinkage_"
 
 
-def made_counts(n=120, g=30, rank=3, seed=0):
+def made_counts(n=120, g=30, rank=3, depth=3, seed=0):
     rng = np.random.default_rng(seed)
     rates = rng.gamma(0.5, size=(n, rank)) @ rng.gamma(0.5, size=(rank, g))
-    return rng.poisson(3 * rates).astype(float)
+    return rng.poisson(depth * rates).astype(float)
 
 
 def in_blocks(X, step, container=sparse.csr_matrix):
@@ -84,7 +84,8 @@ def test_single_precision():
 
 def test_each_block_is_read_once():
     """One pass, unless cells are equal; two for the logarithm of medians."""
-    X, read = made_counts(), []
+    X, read = made_counts(depth=100), []
+    assert len(np.unique(X, axis=0)) == len(X)
 
     def reading(block):
         read.append(len(block))
@@ -195,6 +196,7 @@ def test_a_killed_worker_changes_nothing(cluster):
         assert_array_equal(getattr(disturbed, name), getattr(undisturbed, name))
 
 
+@pytest.mark.slow
 def test_search_on_a_cluster(cluster):
     import joblib
 

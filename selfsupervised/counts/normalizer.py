@@ -11,9 +11,7 @@ from sklearn.utils.sparsefuncs import inplace_row_scale
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
-
-FORWARD = {"sqrt": np.sqrt, "log1p": np.log1p}
-INVERSE = {"sqrt": np.square, "log1p": np.expm1}
+from selfsupervised.counts._expectation import FORWARD, INVERSE, expected_counts
 
 
 class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -113,16 +111,14 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._check(X)
-        totals = row_totals(X)
-        scale = np.divide(self.target_sum_, totals, where=totals > 0, out=np.zeros_like(totals))
-        out = _scaled(X, scale.astype(X.dtype))
+        out = _scaled(X, self._factors(row_totals(X)).astype(X.dtype))
         if self.transformation is not None:
             values = out.data if sparse.issparse(out) else out
             FORWARD[self.transformation](values, out=values)
         return out
 
     def inverse_transform(self, X, totals=None):
-        """Back to counts.
+        """Undo `transform`; for denoised values see `expected_counts`.
 
         Parameters
         ----------
@@ -146,6 +142,31 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if totals is None:
             return X
         return _scaled(X, (np.asarray(totals) / self.target_sum_).astype(X.dtype), copy=False)
+
+    def expected_counts(self, X, totals):
+        """Expected counts, where `X` holds expectations of normalised counts.
+
+        For Poisson counts, exact: the mean of square roots is less than the square root of
+        the mean, much less for small means, and so is what a denoiser makes of them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Denoised normalised values. Negative ones become zero.
+        totals : array-like of shape (n_samples,)
+            Totals of the cells whose counts are expected.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        totals = np.asarray(totals, dtype=float)
+        return expected_counts(X, self._factors(totals), self.transformation)
+
+    def _factors(self, totals):
+        """What brings rows of these totals to `target_sum_`; zero leaves an empty row as it is."""
+        return np.divide(self.target_sum_, totals, where=totals > 0, out=np.zeros_like(totals))
 
     def _check(self, X, reset=False):
         return validate_data(

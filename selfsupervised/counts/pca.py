@@ -32,8 +32,8 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Whether each component of the reconstruction is weakened by as much as it agrees less
         with the second measurement `y` than with `X`. Judged on other samples, too.
     normalizer : CountNormalizer or None, default=None
-        For raw counts: components are those of normalised counts, and the output is brought
-        back to expected counts. None takes the table as it is.
+        For raw counts: components are those of normalised counts, and the output is expected
+        counts. None takes the table as it is.
     random_state : int, RandomState, Generator or None, default=0
         Start of the iteration by which components of tables larger than 500 x 500 are found.
 
@@ -85,7 +85,7 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "form": [StrOptions(FORMS)],
         "shrink": ["boolean"],
-        "normalizer": [HasMethods(["fit", "transform", "inverse_transform"]), None],
+        "normalizer": [HasMethods(["fit", "transform", "expected_counts"]), None],
         "random_state": ["random_state", np.random.Generator],
     }
 
@@ -169,7 +169,7 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return (X @ self.components_.T) @ self.decoder_
         totals = row_totals(X)
         out = (self.normalizer_.transform(X) @ self.components_.T) @ self.decoder_
-        return self.normalizer_.inverse_transform(out, totals)
+        return self.normalizer_.expected_counts(out, totals)
 
     def _check(self, X, reset=False):
         return validate_data(

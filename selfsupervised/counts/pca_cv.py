@@ -8,24 +8,17 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.model_selection import KFold, check_cv
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._molecules import check_counts
 from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
-from selfsupervised.counts._ranks import (
-    FORMS,
-    fit_decoder,
-    leading_axes,
-    poisson_losses,
-    squared_losses,
-)
+from selfsupervised.counts._choice import judge_ranks, simplest
+from selfsupervised.counts._ranks import FORMS, leading_axes
 from selfsupervised.counts._row_blocks import is_streamed
-from selfsupervised.counts.normalizer import CountNormalizer, row_totals
+from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
 from selfsupervised.fill import as_seed
-from selfsupervised.partitions import MoleculeSplit
 
 
 class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -192,8 +185,10 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return fit_streamed(self, X, seed)
         counts = _as_counts(self._check(X, reset=True))
         check_rank(self, counts)
-        self._choose(counts, seed)
-        self.normalizer_ = self._normalizer.fit(counts)
+        normalizer = CountNormalizer(self.target_sum, self.transformation)
+        paths, by_sample, shrinkage = judge_ranks(self, counts, normalizer, seed)
+        self._decide(paths, shrinkage, counts.shape, by_sample)
+        self.normalizer_ = normalizer.fit(counts)
         self.components_, self.singular_values_, _ = leading_axes(
             self.normalizer_.transform(counts), self.n_components_, np.random.default_rng(seed)
         )
@@ -243,92 +238,28 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scores = np.asarray(Z @ self.components_.T.astype(dtype)) * self.shrinkage_.astype(dtype)
         return scores, self.components_.astype(dtype, copy=False)
 
-    # -- choosing --------------------------------------------------------------------------
-
-    @property
-    def _normalizer(self):
-        return CountNormalizer(self.target_sum, self.transformation)
-
-    @property
-    def _learns_from_judged(self):
-        return self.form == "regression" or self.shrink
-
-    def _choose(self, counts, seed):
-        """Judge all ranks."""
-        partition = MoleculeSplit(
-            n_splits=self.n_splits, symmetric=self.symmetric, random_state=seed
-        )
-        by_cell = np.zeros((counts.shape[0], self.n_components))
-        paths, shrinkages = [], []
-        for pair in partition.split(counts):
-            folds = []
-            losses = np.empty_like(by_cell)
-            for train, test in self._folds(counts.shape[0], seed):
-                losses[test], shrinkage = self._judge(pair.seen, pair.judged, train, test, seed)
-                folds.append(losses[test].mean(axis=0))
-                shrinkages.append(shrinkage)
-            paths.append(np.mean(folds, axis=0) / counts.shape[1])
-            by_cell += losses
-        self._decide(paths, shrinkages, counts.shape, by_cell)
-
-    def _decide(self, paths, shrinkages, shape, by_cell=None):
-        """Set the losses, the rank and the weights of its components."""
-        self.loss_path_splits_ = np.array(paths)
-        self.loss_path_ = self.loss_path_splits_.mean(axis=0)
-        self.n_components_ = self._best(by_cell, min(shape)) + 1
+    def _decide(self, paths, shrinkage, shape, by_sample=None):
+        """Set the losses, the rank, and the weights of its components."""
+        self.loss_path_splits_ = paths
+        self.loss_path_ = paths.mean(axis=0)
+        self.n_components_ = self._best(by_sample, min(shape)) + 1
         # A component is twice as strong beside its noise in all molecules as in half of them.
-        shrinkage = np.mean(shrinkages, axis=0)
         self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
 
-    def _best(self, by_cell, largest):
-        """The chosen rank, counted from 0."""
+    def _best(self, by_sample, largest):
+        """The rank to take, counted from 0."""
         best = int(np.argmin(self.loss_path_))
         if self.one_standard_error:
-            return _simplest(by_cell, best)
-        if best + 1 == self.n_components < largest:
+            best = simplest(by_sample, best)
+        # More components that are shrunk do no harm.
+        if best + 1 == self.n_components < largest and not self.shrink:
             warnings.warn(
                 f"PCADenoiserCV chose the largest rank it was to consider, "
                 f"n_components={self.n_components}; a larger one may be better.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
         return best
-
-    def _folds(self, n_samples, seed):
-        """What is learned from, and what is judged."""
-        everything = slice(None)
-        if not self._learns_from_judged:
-            return [(everything, everything)]
-        cv = self.cv
-        if isinstance(cv, Integral):
-            cv = KFold(int(cv), shuffle=True, random_state=seed)
-        return list(check_cv(cv).split(np.zeros((n_samples, 1))))
-
-    def _judge(self, seen, judged, train, test, seed):
-        """Losses of the samples `test` at every rank, and how much components are shrunk."""
-        normalizer = self._normalizer.fit(seen[train])
-        Z1, Z2 = normalizer.transform(seen[train]), None
-        if self._learns_from_judged:
-            Z2 = self._normalizer.fit_transform(judged[train])
-        check_rank(self, Z1)
-        axes = leading_axes(Z1, self.n_components, np.random.default_rng(seed))
-        decoder, shrinkage = fit_decoder(axes, Z2, form=self.form, shrink=self.shrink)
-        scores = axes[2]
-        if self.loss == "mse":
-            if self._learns_from_judged:
-                scores = self._normalizer.fit_transform(seen[test]) @ axes[0].T
-            Z2 = self._normalizer.fit_transform(judged[test])
-            return squared_losses(scores, decoder, Z2), shrinkage
-        if self._learns_from_judged:
-            scores = normalizer.transform(seen[test]) @ axes[0].T
-        totals = row_totals(seen[test])
-
-        def to_rates(predicted, part):
-            return normalizer.inverse_transform(predicted, totals[part])
-
-        return poisson_losses(scores, decoder, judged[test], to_rates), shrinkage
-
-    # -- data ------------------------------------------------------------------------------
 
     def _check(self, X, reset=False):
         return validate_data(
@@ -369,10 +300,3 @@ def _as_counts(X):
     counts = check_counts(X, caller="PCADenoiserCV")
     entries = (counts.data.astype(X.dtype), counts.indices, counts.indptr)
     return sparse.csr_array(entries, shape=counts.shape)
-
-
-def _simplest(by_cell, best):
-    """The smallest rank within one standard error of the best; both counted from 0."""
-    excess = by_cell - by_cell[:, [best]]
-    error = excess.std(axis=0, ddof=1) / np.sqrt(len(excess))
-    return int(np.flatnonzero(excess.mean(axis=0) <= error)[0])

@@ -20,9 +20,11 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
 from selfsupervised._molecules import check_counts
+from selfsupervised.counts._choice import folds_of
 from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
 from selfsupervised.counts._ranks import make_decoder, signs_of
 from selfsupervised.counts._row_blocks import check_streamed, is_dask, map_over_blocks, read_rows
+from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_rank
 
 CALLER = "PCADenoiserCV"
@@ -64,13 +66,14 @@ def fit_streamed(estimator, X, seed):
             losses, weights = zip(*sums.judge(estimator, split, swapped), strict=True)
             paths.append(np.mean(losses, axis=0) / X.shape[1])
             shrinkages += weights
-    estimator._decide(paths, shrinkages, X.shape)
+    estimator._decide(np.array(paths), np.mean(shrinkages, axis=0), X.shape)
     dtype = single_or_double(X.dtype)
     components, strength = _leading(sums.moments.whole, estimator.n_components_)
     estimator.components_ = components.astype(dtype)
     estimator.singular_values_ = (strength * sums.factor(0)).astype(dtype)
     estimator.n_features_in_ = X.shape[1]
-    estimator.normalizer_ = estimator._normalizer.fit(np.ones((1, X.shape[1])))
+    normalizer = CountNormalizer(estimator.target_sum, estimator.transformation)
+    estimator.normalizer_ = normalizer.fit(np.ones((1, X.shape[1])))
     estimator.normalizer_.target_sum_ = sums.target(0)
     return estimator
 
@@ -217,7 +220,7 @@ def _median(totals):
 
 def _fold_numbers(estimator, n_samples, seed):
     """The fold in which each cell is judged; None if there are none."""
-    folds = estimator._folds(n_samples, seed)
+    folds = folds_of(estimator, n_samples, seed)
     if len(folds) == 1:
         return None
     number = np.full(n_samples, -1, dtype=np.int16)
