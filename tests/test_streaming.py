@@ -116,6 +116,7 @@ def test_files(tmp_path, monkeypatch):
         (da.zeros((9, 9), chunks=(3, 3)), {}, "blocks of whole rows, got 3 blocks of columns"),
         (da.zeros((9, 9, 2), chunks=3), {}, r"shape \(n_samples, n_features\), got shape"),
         (da.zeros((9, 9)), {}, "without any molecule"),
+        (da.zeros((0, 9)), {}, r"at least one row and column, got shape \(0, 9\)"),
         (-da.ones((9, 9)), {}, "negative values"),
         (da.full((9, 9), np.nan), {}, "NaN or infinity"),
         (da.ones((9, 2)), {}, "n_components to be at most"),
@@ -132,7 +133,7 @@ def test_files(tmp_path, monkeypatch):
             "own median total before the logarithm",
         ),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_errors(X, params, message):
     with pytest.raises(ValueError, match=message):

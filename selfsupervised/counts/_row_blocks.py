@@ -67,13 +67,15 @@ def check_streamed(X, *, caller):
             f"{caller} expected a file that holds row after row (CSR), got {X.format}: write it "
             f"as CSR, or read it into memory."
         )
-    if X.dtype.kind not in "biuf":
-        raise TypeError(f"{caller} expected counts, got an array of dtype {X.dtype}.")
     if is_dask(X) and np.isnan(X.shape[0]):
         raise ValueError(
             f"{caller} expected to know the number of rows in each block: call "
             f"X.compute_chunk_sizes() first."
         )
+    if 0 in X.shape:
+        raise ValueError(f"{caller} expected at least one row and column, got shape {X.shape}.")
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"{caller} expected counts, got an array of dtype {X.dtype}.")
     if is_dask(X) and X.numblocks[1] > 1:
         raise ValueError(
             f"{caller} expected blocks of whole rows, got {X.numblocks[1]} blocks of columns: pass "

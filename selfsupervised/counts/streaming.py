@@ -23,7 +23,13 @@ from selfsupervised._molecules import check_counts
 from selfsupervised.counts._choice import folds_of
 from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
 from selfsupervised.counts._ranks import make_decoder, signs_of
-from selfsupervised.counts._row_blocks import check_streamed, is_dask, map_over_blocks, read_rows
+from selfsupervised.counts._row_blocks import (
+    block_slices,
+    check_streamed,
+    is_dask,
+    map_over_blocks,
+    read_rows,
+)
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_rank
 
@@ -257,7 +263,7 @@ def _check_one_median(fold):
 
 def _check_first_rows(X):
     """Warn here, where the user is, of what look like no counts; workers would not be heard."""
-    first = slice(0, min(FEW, X.shape[0]))
+    first = slice(0, min(FEW, block_slices(X)[0].stop))
     rows = csr_array(X[first].compute()) if is_dask(X) else read_rows(X, first)
     if rows.count_nonzero():
         check_counts(rows, caller=CALLER)
