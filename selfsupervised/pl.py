@@ -5,9 +5,11 @@
 import numpy as np
 from scipy import sparse
 
+from selfsupervised._adata import columns_of, missing, places_of, table_of
 from selfsupervised.counts._row_blocks import is_streamed, map_over_blocks
 from selfsupervised.counts.normalizer import CountNormalizer
-from selfsupervised.pp import columns_of, missing, places_of, table_of
+
+__all__ = ["denoised", "rank_loss"]
 
 
 def rank_loss(adata, *, key="denoised", ax=None, show=False):
