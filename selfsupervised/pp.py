@@ -21,7 +21,7 @@ from selfsupervised._adata import (
 from selfsupervised._molecules import thin_counts
 from selfsupervised._validation import is_finite_number
 from selfsupervised.counts import PCADenoiserCV
-from selfsupervised.counts._row_blocks import is_dask, is_streamed, read_rows
+from selfsupervised.counts._row_blocks import check_streamed, is_dask, is_streamed, read_rows
 from selfsupervised.fill import as_seed
 
 __all__ = ["denoise_counts", "split_molecules"]
@@ -286,6 +286,8 @@ def _hold_out(counts, share, seed):
 
 def _thinned(counts, fraction, seed):
     """Both samples, in the container of the counts."""
+    if is_streamed(counts):
+        check_streamed(counts, caller="pp.split_molecules")
     if is_dask(counts):
         return [_thinned_blocks(counts, fraction, seed, side) for side in (0, 1)]
     if is_streamed(counts):

@@ -169,7 +169,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.divide(self.target_sum_, totals, where=totals > 0, out=np.zeros_like(totals))
 
     def _check(self, X, reset=False):
-        return validate_data(
+        X = validate_data(
             self,
             X,
             reset=reset,
@@ -177,6 +177,10 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             dtype=[np.float64, np.float32],
             ensure_non_negative=True,
         )
+        if sparse.issparse(X) and not X.has_canonical_format:
+            X = X.copy()  # the root of a sum is not the sum of roots
+            X.sum_duplicates()
+        return X
 
 
 def row_totals(X):
