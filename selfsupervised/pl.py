@@ -101,6 +101,10 @@ def denoised(adata, x, y, *, color=None, key="denoised", layer=None, axes=None, 
         colors = values[:, 2] if by_gene else None if color is None else adata.obs[color]
         _scatter(axis, values[:, 0], values[:, 1], colors, color)
         axis.set(title=title, xlabel=x, ylabel=y)
+    if axes[1].get_legend_handles_labels()[0]:
+        axes[1].legend(
+            title=color, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, frameon=False
+        )
     return _shown(axes, show)
 
 
@@ -137,15 +141,15 @@ def _axes(number):
 
 
 def _scatter(axis, x, y, colors, name):
-    if colors is None or np.issubdtype(np.asarray(colors).dtype, np.number):
-        points = axis.scatter(x, y, s=4, c="0.3" if colors is None else colors)
-        if colors is not None:
-            axis.figure.colorbar(points, ax=axis, label=name)
-        return
-    for group in np.unique(colors):
-        inside = np.asarray(colors == group)
-        axis.scatter(x[inside], y[inside], s=4, label=str(group))
-    axis.legend(title=name, markerscale=3, fontsize="x-small", frameon=False)
+    if colors is None:
+        axis.scatter(x, y, s=4, c="0.3")
+    elif np.issubdtype(np.asarray(colors).dtype, np.number):
+        axis.figure.colorbar(axis.scatter(x, y, s=4, c=colors), ax=axis, label=name)
+    else:
+        groups = colors.astype("category").cat
+        for number, group in enumerate(groups.categories):
+            inside = np.asarray(groups.codes == number)
+            axis.scatter(x[inside], y[inside], s=4, label=group, color=f"C{number % 10}")
 
 
 def _shown(axes, show):

@@ -338,7 +338,7 @@ def test_plots(adata):
 
     _, axes = plt.subplots(1, 2)
     shown = ss.pl.denoised(adata, "g1", "g5", color="group", axes=axes)
-    assert [text.get_text() for text in shown[0].get_legend().get_texts()] == ["even", "odd"]
+    assert [text.get_text() for text in shown[1].get_legend().get_texts()] == ["even", "odd"]
     with pytest.raises(KeyError, match="'batch' not found in `adata.obs`"):
         ss.pl.denoised(adata, "g1", "g5", color="batch")
     plt.close("all")
