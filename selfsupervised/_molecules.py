@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 from scipy import sparse
 
-from selfsupervised._validation import is_finite_number
+from selfsupervised._validation import is_finite_number, without_duplicates
 
 
 def overlapping_fractions(fraction, capture_rate):
@@ -99,11 +99,8 @@ def _canonical(X):
     """`X` as a CSR array, sorted and without duplicates; shares memory with `X` if it is so."""
     if not sparse.issparse(X) or X.format != "csr":
         return sparse.csr_array(X)
-    table = sparse.csr_array((X.data, X.indices, X.indptr), shape=X.shape)
-    if not table.has_canonical_format:
-        table = table.copy()
-        table.sum_duplicates()
-    return table
+    X = without_duplicates(X)
+    return sparse.csr_array((X.data, X.indices, X.indptr), shape=X.shape)
 
 
 def _kept(table, data):

@@ -38,6 +38,14 @@ def is_whole_number(value):
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
+def without_duplicates(X):
+    """A sparse `X` whose entries are sorted and given once, in a copy if need be; others as is."""
+    if sparse.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def is_ragged(X):
     """Whether `X` is a list of arrays, one an image, rather than one array."""
     return isinstance(X, (list, tuple)) and len(X) > 0 and all(hasattr(x, "ndim") for x in X)

@@ -1,9 +1,9 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every denoiser of images must keep, as checks for ours and for other people's.
+"""What every denoiser must keep, as checks for ours and for other people's.
 
 The battery complements scikit-learn's, which knows no images: run both, the latter through
-`RowsAsImages`.
+`RowsAsImages` for denoisers of images.
 """
 
 import pickle
@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from selfsupervised._rows_as_images import RowsAsImages
+from selfsupervised._table_checks import counts, fitted, run, table_checks
 from selfsupervised.partitions import SinglePixels
 from selfsupervised.scoring import self_supervised_loss
 
@@ -21,13 +22,13 @@ __all__ = ["RowsAsImages", "check_denoiser", "yield_denoiser_checks"]
 
 
 def check_denoiser(estimator, *, expected_failed_checks=None):
-    """Run all checks of `yield_denoiser_checks` on a denoiser of images.
+    """Run all checks of `yield_denoiser_checks` on a denoiser of images or of counts.
 
     Parameters
     ----------
     estimator : estimator
-        An image estimator, with parameters that make it quick. Its `channel_axis`, if any, is
-        set by the checks.
+        An estimator of images, or of tables by its tags, with parameters that make it quick.
+        Its `channel_axis`, if any, is set by the checks. Tables have 40 rows and 12 columns.
     expected_failed_checks : dict of {str: str}, default=None
         Names of checks that are known to fail, with the reason.
 
@@ -71,12 +72,23 @@ def yield_denoiser_checks(estimator):
     Made for ``pytest.mark.parametrize("estimator, check", yield_denoiser_checks(...))``; a
     check is a function of the estimator that raises `AssertionError`.
     """
+    general = [
+        check_memory_layouts,
+        check_pickle_and_clone,
+        check_reproducible,
+        check_global_random_state,
+    ]
+    of_images = not get_tags(estimator).input_tags.two_d_array
+    for check in general + (_image_checks(estimator) if of_images else table_checks(estimator)):
+        yield estimator, check
+
+
+def _image_checks(estimator):
     checks = [
         check_shape_kept,
         check_float_dtype_kept,
         check_other_dtypes,
         check_units_kept,
-        check_memory_layouts,
         check_input_unmodified,
         check_missing,
         check_masked_array,
@@ -84,9 +96,6 @@ def yield_denoiser_checks(estimator):
         check_constant,
         check_small_sizes,
         check_each_image_alone,
-        check_pickle_and_clone,
-        check_reproducible,
-        check_global_random_state,
         check_bare_image_refused,
         check_bad_values_refused,
         check_score_honest,
@@ -97,8 +106,7 @@ def yield_denoiser_checks(estimator):
         checks += [check_volumes]
     if hasattr(estimator, "transform_donut"):
         checks += [check_donut_is_leaving_out]
-    for check in checks:
-        yield estimator, check
+    return checks
 
 
 # -- data ----------------------------------------------------------------------------------
@@ -112,8 +120,9 @@ def _noisy(n_images=2, shape=(13, 17), seed=0):
     return clean + rng.normal(0, 5, clean.shape)
 
 
-def _run(estimator, X):
-    return clone(estimator).fit(X).transform(X)
+def _example(estimator):
+    """What such an estimator denoises."""
+    return counts() if get_tags(estimator).input_tags.two_d_array else _noisy()
 
 
 def _with_channels(estimator):
@@ -156,7 +165,7 @@ def _refuses(function, *kinds, saying=()):
 def check_shape_kept(estimator):
     """(n_images, height, width) in, the same out, finite."""
     X = _noisy(3)
-    out = _run(estimator, X)
+    out = run(estimator, X)
     assert isinstance(out, np.ndarray) and out.shape == X.shape
     assert np.isfinite(out).all()
 
@@ -164,9 +173,9 @@ def check_shape_kept(estimator):
 def check_float_dtype_kept(estimator):
     """float16, float32 and float64 come back as they are, and agree."""
     X = _noisy().astype(np.float16)
-    exact = _run(estimator, X.astype(np.float64))
+    exact = run(estimator, X.astype(np.float64))
     for dtype, tolerance in ((np.float16, 0.5), (np.float32, 0.05), (np.float64, 0)):
-        out = _run(estimator, X.astype(dtype))
+        out = run(estimator, X.astype(dtype))
         assert out.dtype == dtype, f"{np.dtype(dtype)} came back as {out.dtype}"
         assert np.abs(out.astype(np.float64) - exact).max() <= tolerance
 
@@ -174,30 +183,30 @@ def check_float_dtype_kept(estimator):
 def check_other_dtypes(estimator):
     """Integers and booleans are computed, and returned, as float64, in their own units."""
     X = np.rint(_noisy())
-    exact = _run(estimator, X)
+    exact = run(estimator, X)
     for dtype in (np.uint8, np.int16, np.uint16, np.int64):
-        out = _run(estimator, X.astype(dtype))
+        out = run(estimator, X.astype(dtype))
         assert out.dtype == np.float64
         np.testing.assert_array_equal(out, exact)
-    assert _run(estimator, X.mean() < X).dtype == np.float64
+    assert run(estimator, X.mean() < X).dtype == np.float64
 
 
 def check_units_kept(estimator):
     """Denoising neither rescales nor shifts: the mean stays within the noise."""
     X = _noisy()
-    assert abs(_run(estimator, X).mean() - X.mean()) < 5
-    assert abs(_run(estimator, X + 1000).mean() - X.mean() - 1000) < 5
+    assert abs(run(estimator, X).mean() - X.mean()) < 5
+    assert abs(run(estimator, X + 1000).mean() - X.mean() - 1000) < 5
 
 
 def check_memory_layouts(estimator):
     """Big-endian, non-contiguous and read-only arrays give the same as plain ones."""
-    X = _noisy()
-    exact = _run(estimator, X)
+    X = _example(estimator)
+    exact = run(estimator, X)
     frozen = X.copy()
     frozen.flags.writeable = False
-    spaced = np.repeat(X, 2, axis=2)[:, :, ::2]
+    spaced = np.repeat(X, 2, axis=-1)[..., ::2]
     for same in (X.astype(">f8"), np.asfortranarray(X), spaced, frozen):
-        np.testing.assert_array_equal(_run(estimator, same), exact)
+        np.testing.assert_array_equal(run(estimator, same), exact)
 
 
 def check_input_unmodified(estimator):
@@ -205,7 +214,7 @@ def check_input_unmodified(estimator):
     X = _noisy()
     X[0, 3, 4] = np.nan
     before = X.copy()
-    _run(estimator, X)
+    run(estimator, X)
     np.testing.assert_array_equal(X, before)
 
 
@@ -214,7 +223,7 @@ def check_missing(estimator):
     X = _noisy()
     X[0, 4:6, 5:8] = np.nan
     X[1, 0, 0] = np.nan
-    out = _run(estimator, X)
+    out = run(estimator, X)
     assert np.isfinite(out).all()
     assert np.abs(out - np.nanmean(X)).max() < 100
 
@@ -227,26 +236,26 @@ def check_masked_array(estimator):
     missing = np.where(mask, np.nan, X)
     X[mask] = 1e6
     np.testing.assert_array_equal(
-        _run(estimator, np.ma.array(X, mask=mask)), _run(estimator, missing)
+        run(estimator, np.ma.array(X, mask=mask)), run(estimator, missing)
     )
 
 
 def check_list(estimator):
     """A list of images of different sizes gives a list, and the same as one by one."""
     images = [_noisy(1, (9, 12), 1)[0], _noisy(1, (14, 8), 2)[0]]
-    out = _run(estimator, images)
+    out = run(estimator, images)
     assert isinstance(out, list)
     assert [o.shape for o in out] == [image.shape for image in images]
     if not get_tags(estimator).requires_fit:
         for image, result in zip(images, out, strict=True):
-            np.testing.assert_array_equal(_run(estimator, image[None])[0], result)
+            np.testing.assert_array_equal(run(estimator, image[None])[0], result)
 
 
 def check_constant(estimator):
     """A constant image comes back as it is."""
     for value in (0.0, 7.0):
         X = np.full((1, 9, 11), value)
-        np.testing.assert_allclose(_run(estimator, X), X, atol=1e-3)
+        np.testing.assert_allclose(run(estimator, X), X, atol=1e-3)
 
 
 def check_small_sizes(estimator):
@@ -254,7 +263,7 @@ def check_small_sizes(estimator):
     for shape in ((1, 1), (1, 2), (1, 7), (7, 1), (2, 2), (3, 5), (5, 31)):
         X = _noisy(1, shape)
         try:
-            out = _run(estimator, X)
+            out = run(estimator, X)
         except ValueError as error:
             assert shape == (1, 1) and "nothing to see" in str(error), f"{shape}: {error}"
             continue
@@ -272,11 +281,11 @@ def check_each_image_alone(estimator):
 
 def check_pickle_and_clone(estimator):
     """A pickled and a cloned estimator do what the original does."""
-    X = _noisy()
-    fitted = clone(estimator).fit(X)
-    out = fitted.transform(X)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).transform(X), out)
-    np.testing.assert_array_equal(_run(clone(fitted), X), out)
+    X = _example(estimator)
+    once = fitted(estimator, X)
+    out = once.transform(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(once)).transform(X), out)
+    np.testing.assert_array_equal(run(clone(once), X), out)
 
 
 def check_reproducible(estimator):
@@ -284,20 +293,20 @@ def check_reproducible(estimator):
     instance = clone(estimator)
     if "random_state" in instance.get_params():
         instance.set_params(random_state=3)
-    X = _noisy()
-    np.testing.assert_array_equal(_run(instance, X), _run(instance, X))
+    X = _example(estimator)
+    np.testing.assert_array_equal(run(instance, X), run(instance, X))
 
 
 def check_global_random_state(estimator):
     """NumPy's global random state is neither used nor moved."""
-    X = _noisy()
+    X = _example(estimator)
     state: Any = np.random.get_state()  # noqa: NPY002
-    first = _run(estimator, X)
+    first = run(estimator, X)
     after: Any = np.random.get_state()  # noqa: NPY002
     assert state[2] == after[2] and (state[1] == after[1]).all(), "the global state moved"
     try:
         np.random.seed(1)  # noqa: NPY002
-        np.testing.assert_array_equal(_run(estimator, X), first)
+        np.testing.assert_array_equal(run(estimator, X), first)
     finally:
         np.random.set_state(state)  # noqa: NPY002
 
@@ -325,7 +334,7 @@ def check_bad_values_refused(estimator):
         [],
     ]
     for bad in refused:
-        _refuses(lambda bad=bad: _run(estimator, bad), ValueError, TypeError)
+        _refuses(lambda bad=bad: run(estimator, bad), ValueError, TypeError)
 
 
 def check_score_honest(estimator):
@@ -348,26 +357,26 @@ def check_channels(estimator):
     """Channels last, any number of them; one channel gives what no channel gives."""
     X = np.stack([_noisy(seed=s) for s in range(3)], axis=-1)
     with_channels = _with_channels(estimator)
-    out = _run(with_channels, X)
+    out = run(with_channels, X)
     assert out.shape == X.shape and np.isfinite(out).all()
-    one = _run(with_channels, X[..., :1])[..., 0]
-    np.testing.assert_allclose(one, _run(estimator, X[..., 0]), rtol=1e-6)
+    one = run(with_channels, X[..., :1])[..., 0]
+    np.testing.assert_allclose(one, run(estimator, X[..., 0]), rtol=1e-6)
 
 
 def check_wrong_channel_axis_refused(estimator):
     """Another channel axis, or an image without one, gets an error that says what to do."""
     name = _channel_parameter(estimator)
     first = clone(estimator).set_params(**{name: 1})
-    _refuses(lambda: _run(first, np.ones((1, 3, 9, 9))), ValueError, saying=("np.moveaxis",))
+    _refuses(lambda: run(first, np.ones((1, 3, 9, 9))), ValueError, saying=("np.moveaxis",))
     _refuses(
-        lambda: _run(_with_channels(estimator), _noisy()), ValueError, saying=("n_channels", "17")
+        lambda: run(_with_channels(estimator), _noisy()), ValueError, saying=("n_channels", "17")
     )
 
 
 def check_volumes(estimator):
     """(n_images, depth, height, width) works too."""
     X = _noisy(1, (5, 6, 7))
-    out = _run(estimator, X)
+    out = run(estimator, X)
     assert out.shape == X.shape and np.isfinite(out).all()
 
 
@@ -378,5 +387,5 @@ def check_donut_is_leaving_out(estimator):
     donut = clone(estimator).fit(X).transform_donut(X)
     slow = np.empty_like(X)
     for pair in SinglePixels().split(X):
-        slow[pair.where] = _run(estimator, pair.seen)[pair.where]
+        slow[pair.where] = run(estimator, pair.seen)[pair.where]
     np.testing.assert_allclose(donut, slow, rtol=1e-10)

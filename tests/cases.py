@@ -95,7 +95,14 @@ WRAPPED = [
     ss.JInvariantWrapper(ss.VarianceStabilizer(ss.GaussianDenoiser())),
     ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(9), fill="uniform"),
 ]
+COUNT_DENOISERS = [
+    ss.CountNormalizer(),
+    ss.PCADenoiser(n_components=1),
+    ss.PCADenoiser(n_components=1, normalizer=ss.CountNormalizer("median", "log1p")),
+    ss.PCADenoiserCV(n_components=1),
+]
 TABLE_ESTIMATORS = [
+    *COUNT_DENOISERS,
     ss.JInvariantWrapper(Ridge()),
     ss.JInvariantWrapper(ss.PCARegression(n_components=1)),
     ss.PCARegression(n_components=1),

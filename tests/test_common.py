@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import selfsupervised as ss
 from cases import (
+    COUNT_DENOISERS,
     IMAGE_DENOISERS,
     NETWORK_DENOISERS,
     TABLE_ESTIMATORS,
@@ -55,6 +56,8 @@ def test_scikit_learn_battery(estimator, check):
     with warnings.catch_warnings():
         # Those of scikit-learn's own checks about the checks they skip.
         warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
+        # They take fractions for counts.
+        warnings.filterwarnings("ignore", ".*got fractional values", category=UserWarning)
         check(estimator)
 
 
@@ -62,7 +65,7 @@ def test_scikit_learn_battery(estimator, check):
     ("estimator", "check"),
     [
         pytest.param(*pair, id=f"{type(pair[0]).__name__}{number}-{pair[1].__name__}")
-        for number, estimator in enumerate([*IMAGE_DENOISERS, *WRAPPED])
+        for number, estimator in enumerate([*IMAGE_DENOISERS, *WRAPPED, *COUNT_DENOISERS])
         for pair in yield_denoiser_checks(estimator)
     ],
 )

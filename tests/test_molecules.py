@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from scipy import sparse, stats
 
 import selfsupervised as ss
+from selfsupervised import _molecules
 
 
 def correlation(first, second):
@@ -58,6 +59,62 @@ def test_a_row_is_split_alike_anywhere(rng):
     order = rng.permutation(40)
     assert_array_equal(sides(X[order][:7])[0], sides(X)[0][order][:7])
     assert (sides(X, random_state=1)[0] != sides(X)[0]).any()
+
+
+def test_a_row_is_split_alike_in_any_block(rng, monkeypatch):
+    X = sparse.random_array((300, 50), density=0.3, rng=rng, format="csr")
+    X.data[:] = rng.integers(1, 6, X.nnz)
+    whole = sides(X)[0]
+    monkeypatch.setattr(_molecules, "BLOCK", 64)
+    assert_array_equal(sides(X)[0].toarray(), whole.toarray())
+
+
+def test_equal_rows_draw_in_turn():
+    """Each of them is one more independent draw."""
+    first, _ = sides(np.full((4000, 6), 3))
+    assert len(np.unique(first, axis=0)) > 1000
+    assert abs(np.corrcoef(first[:-1].ravel(), first[1:].ravel())[0, 1]) < 0.03
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 63, 64, 65, 130, 1000, 5000])
+def test_halves_have_the_binomial_law(count):
+    """Chi-squared of draws against the exact law, of fair coins that are counted bits of a hash."""
+    draws = np.concatenate(
+        [sides(np.full((2000, 50), count), random_state=seed)[0].ravel() for seed in (0, 1)]
+    )
+    law = stats.binom(count, 0.5)
+    edges = np.unique(law.ppf(np.linspace(0, 1, 11)[1:-1]))
+    observed = np.bincount(np.searchsorted(edges, draws), minlength=len(edges) + 1)
+    expected = np.diff(np.concatenate([[0], law.cdf(edges), [1]])) * draws.size
+    filled = expected > 0
+    assert observed[~filled].sum() == 0
+    assert stats.chisquare(observed[filled], expected[filled]).pvalue > 1e-4
+    # The negative control: a coin that is hardly unfair would be found out.
+    unfair = np.random.default_rng(0).binomial(count, 0.51, draws.size)
+    observed = np.bincount(np.searchsorted(edges, unfair), minlength=len(edges) + 1)
+    assert stats.chisquare(observed[filled], expected[filled]).pvalue < 1e-4
+
+
+def test_halves_of_neighbours_are_independent(rng):
+    """Neither between rows, nor columns, nor seeds, nor from one count to the next."""
+    X = rng.integers(1, 9, (3000, 40))
+    draws = (sides(X)[0] - X / 2) / np.sqrt(X / 4)  # mean 0, variance 1
+    other = (sides(X, random_state=1)[0] - X / 2) / np.sqrt(X / 4)
+    more = np.where(np.arange(40) == 0, X + 1, X)  # one count differs: all draws are new
+    changed = (sides(more)[0] - more / 2) / np.sqrt(more / 4)
+    error = 4 / np.sqrt(X.size)
+    assert abs(draws.mean()) < error
+    assert abs(draws.var() - 1) < 2 * error
+    for twin in (np.roll(draws, 1, axis=0), np.roll(draws, 1, axis=1), other, changed):
+        assert abs(np.mean(draws * twin)) < error
+    # The negative control: the other half of the same molecules.
+    assert np.mean(draws * (X - sides(X)[0] - X / 2) / np.sqrt(X / 4)) < -0.9
+
+
+def test_counting_bits_without_numpy_2(rng, monkeypatch):
+    bits = rng.integers(0, 2**64, 1000, dtype=np.uint64)
+    monkeypatch.delattr(np, "bitwise_count", raising=False)
+    assert_array_equal(_molecules._bit_count(bits), [int(x).bit_count() for x in bits])
 
 
 def test_pairs_and_shares(rng):

@@ -17,7 +17,15 @@ from numpydoc.validate import validate
 from sklearn.base import clone
 
 import selfsupervised as ss
-from cases import HAS_NETWORKS, HAS_SINGLECELL, IMAGE_DENOISERS, TABLE_ESTIMATORS, WRAPPED, public
+from cases import (
+    COUNT_DENOISERS,
+    HAS_NETWORKS,
+    HAS_SINGLECELL,
+    IMAGE_DENOISERS,
+    TABLE_ESTIMATORS,
+    WRAPPED,
+    public,
+)
 
 ROOT = Path(ss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -47,6 +55,7 @@ LAYERS = [
         "mixing",
         "estimator_checks",
         "_rows_as_images",
+        "_table_checks",
         "variance_stabilizer",
         "outliers",
     ],
@@ -197,7 +206,9 @@ def _resolve(path):
 )
 def test_fitted_attributes_are_documented(estimator):
     rng = np.random.default_rng(0)
-    if estimator in TABLE_ESTIMATORS:
+    if estimator in COUNT_DENOISERS:
+        fitted = clone(estimator).fit(rng.poisson(3, size=(30, 4)))
+    elif estimator in TABLE_ESTIMATORS:
         X = rng.normal(size=(30, 4))
         fitted = clone(estimator).fit(X, X[:, 0])
     else:

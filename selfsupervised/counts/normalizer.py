@@ -11,6 +11,7 @@ from sklearn.utils.sparsefuncs import inplace_row_scale
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised._validation import without_duplicates
 from selfsupervised.counts._expectation import FORWARD, INVERSE, expected_counts
 
 
@@ -177,10 +178,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             dtype=[np.float64, np.float32],
             ensure_non_negative=True,
         )
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()  # the root of a sum is not the sum of roots
-            X.sum_duplicates()
-        return X
+        return without_duplicates(X)
 
 
 def row_totals(X):

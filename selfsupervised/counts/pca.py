@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised._validation import without_duplicates
 from selfsupervised.counts._ranks import FORMS, fit_decoder, leading_axes
 from selfsupervised.counts.normalizer import row_totals
 from selfsupervised.fill import as_seed
@@ -172,14 +173,16 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self.normalizer_.expected_counts(out, totals)
 
     def _check(self, X, reset=False):
-        return validate_data(
+        X = validate_data(
             self,
             X,
             reset=reset,
             accept_sparse="csr",
+            order="C",
             dtype=[np.float64, np.float32],
             ensure_min_samples=2 if reset else 1,
         )
+        return without_duplicates(X)
 
     def _second(self, X, y):
         if y is None:

@@ -267,6 +267,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             X,
             reset=reset,
             accept_sparse="csr",
+            order="C",
             dtype="numeric",
             ensure_non_negative=True,
             ensure_min_samples=2 if reset else 1,
@@ -283,7 +284,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "numbers, or fit it on a data frame."
             )
         places = {name: place for place, name in enumerate(names)}
-        missing = [name for name in genes if name not in places]
+        missing = [str(name) for name in genes if name not in places]
         if missing:
             raise ValueError(f"PCADenoiserCV was not fitted on these genes: {missing[:5]}.")
         return np.array([places[name] for name in genes], dtype=int)
@@ -291,7 +292,8 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 def _as_float(X):
     """float64 as it is, everything else as float32."""
-    return X if X.dtype == np.float64 else X.astype(np.float32, copy=False)
+    double = X.dtype.kind == "f" and X.dtype.itemsize > 4
+    return X.astype(np.float64 if double else np.float32, copy=False)
 
 
 def _as_counts(X):
