@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 import selfsupervised as ss
-from selfsupervised.counts import _moments, _row_blocks
+from selfsupervised.counts import _moments, _row_blocks, streaming
 
 da = pytest.importorskip("dask.array")
 
@@ -160,6 +160,12 @@ def test_fractions_warn_once():
     with pytest.warns(UserWarning, match="fractional values") as caught:
         ss.PCADenoiserCV(6).fit(in_blocks(X, 30))
     assert sum("fractional" in str(warning.message) for warning in caught) == 1
+
+
+def test_many_genes_warn(monkeypatch):
+    monkeypatch.setattr(streaming, "MANY_GENES", 29)
+    with pytest.warns(UserWarning, match="four tables of 30 x 30 genes, 0.0 GB each"):
+        ss.PCADenoiserCV(6).fit(in_blocks(made_counts(), 60))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ Sums over blocks of cells add up, whatever the blocks, so they can be read from 
 the other, or be summed by the workers of a cluster; and so do sums over folds of cells.
 """
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +36,7 @@ from selfsupervised.counts.pca import check_rank
 
 CALLER = "PCADenoiserCV"
 FEW = 64  # rows that are looked at before all
+MANY_GENES = 5000  # from which on a user should know what sums take
 ROUNDING = 1e-3  # relative: singular values are roots of sums of single-precision products
 
 
@@ -59,11 +61,17 @@ def fit_streamed(estimator, X, seed):
     ------
     ValueError
         Asked for what sums over cells cannot tell; what `fit` raises.
+
+    Warns
+    -----
+    UserWarning
+        So many genes that the sums take much memory.
     """
     check_streamed(X, caller=CALLER)
     check_rank(estimator, X)
     _check_answerable(estimator)
     _check_first_rows(X)
+    _warn_of_many(X.shape[1])
     sums = FoldedSums.of(estimator, X, seed)
     paths: list = []
     shrinkages: list = []
@@ -78,6 +86,7 @@ def fit_streamed(estimator, X, seed):
     estimator.components_ = components.astype(dtype)
     estimator.singular_values_ = (strength * sums.factor(0)).astype(dtype)
     estimator.n_features_in_ = X.shape[1]
+    vars(estimator).pop("feature_names_in_", None)
     normalizer = CountNormalizer(estimator.target_sum, estimator.transformation)
     estimator.normalizer_ = normalizer.fit(np.ones((1, X.shape[1])))
     estimator.normalizer_.target_sum_ = sums.target(0)
@@ -251,6 +260,17 @@ def _check_answerable(estimator):
                 f"{CALLER} reads sums over cells only from a table in blocks, which do not tell "
                 f"what {what} asks for: leave that out, or pass counts in memory."
             )
+
+
+def _warn_of_many(n_features):
+    if n_features > MANY_GENES:
+        warnings.warn(
+            f"{CALLER} keeps at least four tables of {n_features} x {n_features} genes, "
+            f"{8e-9 * n_features**2:.1f} GB each, and more on a cluster: choose fewer genes, such "
+            f"as highly variable ones (mask_var in pp.denoise_counts).",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _check_one_median(fold):
