@@ -8,6 +8,11 @@ first used, so that ``import selfsupervised`` costs next to nothing.
 
 import lazy_loader
 
+# What brings the packages that not everybody needs.
+EXTRAS = {
+    **dict.fromkeys(("torch", "skorch", "safetensors"), "networks"),
+    **dict.fromkeys(("anndata", "pandas"), "singlecell"),
+}
 _lazy_getattr, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
@@ -19,10 +24,11 @@ def __getattr__(name):
     try:
         return _lazy_getattr(name)
     except ModuleNotFoundError as error:
-        if error.name in ("torch", "skorch", "safetensors"):
-            raise ImportError(
-                f"{name} needs {error.name}, which is not installed: "
-                f"`pip install selfsupervised[networks]`.",
-                name=error.name,
-            ) from error
-        raise
+        extra = EXTRAS.get(error.name)
+        if extra is None:
+            raise
+        raise ImportError(
+            f"{name} needs {error.name}, which is not installed: "
+            f"`pip install selfsupervised[{extra}]`.",
+            name=error.name,
+        ) from error

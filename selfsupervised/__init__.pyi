@@ -1,3 +1,4 @@
+from . import pl, pp
 from ._base import ImageDenoiser
 from ._denoise import denoise
 from ._function import FunctionDenoiser
@@ -91,5 +92,7 @@ __all__ = [
     "fill_missing",
     "load",
     "noise_correlation",
+    "pl",
+    "pp",
     "self_supervised_loss",
 ]

@@ -113,10 +113,10 @@ def _kept(table, data):
     return sparse.csr_array(entries, shape=table.shape)
 
 
-def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,)):
+def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,), turn=None):
     """Share the molecules of `X` out into two samples.
 
-    See `selfsupervised.MoleculeSplit` for the parameters.
+    See `selfsupervised.MoleculeSplit` for the parameters, and `row_keys` for `turn`.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,
     if alpha is not None and capture_rate is not None:
         raise ValueError(f"{caller} takes overdispersion or capture_rate, not both.")
 
-    keys = row_keys(table, seed)
+    keys = row_keys(table, seed, turn)
     dtype = np.asarray(X.data if sparse.issparse(X) else X).dtype
     if fraction == 0.5 and alpha is None and capture_rate is None:
         samples = _halves(table, keys, dtype)
@@ -176,7 +176,7 @@ BLOCK = 2**16  # entries at a time, so that what is computed of them stays in th
 MANY = 2**12  # molecules from which a generator is quicker than counting bits
 
 
-def row_keys(table, seed):
+def row_keys(table, seed, turn=None):
     """A 64-bit key of each row, from the seed and the counts in it, wherever it stands.
 
     Parameters
@@ -185,12 +185,21 @@ def row_keys(table, seed):
         Counts as `check_counts` returns them.
     seed : tuple of int
         Seed.
+    turn : ndarray of int of shape (n_samples,), default=None
+        How many rows like it stand before each row, for a part of a longer table.
 
     Returns
     -------
     ndarray of uint64 of shape (n_samples,)
         Equal rows have different keys, which belong to the first, the second ... of them.
     """
+    keys = content_keys(table, seed)
+    turn = turns(keys) if turn is None else turn
+    return _mix(keys + turn.astype(np.uint64) * GOLDEN)
+
+
+def content_keys(table, seed):
+    """A 64-bit key of each row, the same for equal rows; see `row_keys`."""
     columns = _column_keys(table.shape[1], seed)
     keys = np.zeros(table.shape[0], dtype=np.uint64)
     for rows, inside in _blocks(table.indptr):
@@ -201,7 +210,7 @@ def row_keys(table, seed):
         full = np.flatnonzero(np.diff(starts))
         if full.size:
             keys[rows.start + full] = np.add.reduceat(entries, starts[full])
-    return _mix(_mix(keys) + _turns(keys).astype(np.uint64) * GOLDEN)
+    return _mix(keys)
 
 
 def _column_keys(n_columns, seed):
@@ -210,7 +219,7 @@ def _column_keys(n_columns, seed):
     return _mix(np.arange(1, n_columns + 1, dtype=np.uint64) * GOLDEN + start)
 
 
-def _turns(keys):
+def turns(keys):
     """How many equal ones stand before each of `keys`."""
     order = np.argsort(keys, kind="stable")
     new = np.concatenate([[True], np.diff(keys[order]) != 0])

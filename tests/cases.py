@@ -24,12 +24,12 @@ def smooth_image(shape=(64, 64), seed=0):
 
 
 def public():
-    """Public names and what they stand for; without torch, those that do without it."""
+    """Public names and what they stand for; those that do with what is installed."""
     for name in ss.__all__:
         try:
             yield name, getattr(ss, name)
         except ImportError:
-            if HAS_NETWORKS:
+            if HAS_SINGLECELL if name in ("pl", "pp") else HAS_NETWORKS:
                 raise
 
 
@@ -58,6 +58,7 @@ CLASSICAL_DENOISERS = [
     ss.VarianceStabilizer(ss.WaveletDenoiser()),
     ss.WaveletDenoiser(),
 ]
+HAS_SINGLECELL = find_spec("anndata") is not None
 HAS_NETWORKS = all(map(find_spec, ["torch", "skorch", "safetensors"]))
 NETWORK_DENOISERS: list = []
 if HAS_NETWORKS:

@@ -17,7 +17,15 @@ from numpydoc.validate import validate
 from sklearn.base import clone
 
 import selfsupervised as ss
-from cases import COUNT_DENOISERS, HAS_NETWORKS, IMAGE_DENOISERS, TABLE_ESTIMATORS, WRAPPED, public
+from cases import (
+    COUNT_DENOISERS,
+    HAS_NETWORKS,
+    HAS_SINGLECELL,
+    IMAGE_DENOISERS,
+    TABLE_ESTIMATORS,
+    WRAPPED,
+    public,
+)
 
 ROOT = Path(ss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -55,7 +63,7 @@ LAYERS = [
     ["classical", "counts", "networks"],
     ["training"],
     ["images", "counts.autoencoder"],
-    ["_auto", "_denoise", "io", "cli", "pp", "pl", "datasets", "__main__"],
+    ["_adata", "_auto", "_denoise", "io", "cli", "pp", "pl", "datasets", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # (importer, imported) against the direction, inside a function, with the reason in the code.
@@ -65,7 +73,7 @@ LATE = {("_base", "scoring")}
 def test_exports_are_sorted_and_exist():
     assert ss.__all__ == sorted(ss.__all__)
     for name, obj in public():
-        assert obj.__name__ == name
+        assert obj.__name__.rpartition(".")[2] == name
     assert ss.__version__.startswith("0.")
     with pytest.raises(AttributeError, match="denoize"):
         ss.denoize  # noqa: B018
@@ -95,6 +103,19 @@ def test_without_torch_a_network_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "Noise2SelfDenoiser needs torch" in done.stdout, done.stderr
     assert "selfsupervised[networks]" in done.stdout
+
+
+def test_without_anndata_pp_says_what_to_install():
+    code = (
+        "import sys, selfsupervised\n"
+        "selfsupervised.PCADenoiserCV\n"
+        "sys.modules['anndata'] = None\n"
+        "try: selfsupervised.pp\n"
+        "except ImportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "pp needs anndata" in done.stdout, done.stderr
+    assert "selfsupervised[singlecell]" in done.stdout
 
 
 def imports(path):
@@ -143,6 +164,9 @@ def test_files(path):
 
 def public_objects():
     for name, obj in public():
+        if inspect.ismodule(obj):
+            yield from ((f"{name}.{part}", f"{obj.__name__}.{part}") for part in obj.__all__)
+            continue
         yield name, f"{obj.__module__}.{obj.__qualname__}"
         if isinstance(obj, type):
             for method, function in inspect.getmembers(obj, inspect.isfunction):
@@ -201,9 +225,11 @@ def test_fitted_attributes_are_documented(estimator):
 def test_every_module_imports():
     for module in pkgutil.walk_packages([str(ROOT)], "selfsupervised."):
         name = module.name.removeprefix("selfsupervised.")
-        needs_torch = name.split(".")[0] in ("networks", "training", "images")
-        needs_torch |= name == "counts.autoencoder"
-        if not module.name.endswith("__main__") and (HAS_NETWORKS or not needs_torch):
+        part = name.split(".")[0]
+        missing = part in ("networks", "training", "images") or name == "counts.autoencoder"
+        missing = missing and not HAS_NETWORKS
+        missing |= part in ("pl", "pp") and not HAS_SINGLECELL
+        if not module.name.endswith("__main__") and not missing:
             importlib.import_module(module.name)
 
 

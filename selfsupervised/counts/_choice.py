@@ -48,7 +48,7 @@ def judge_ranks(denoiser, counts, normalizer, seed):
     paths, shrinkages = [], []
     for pair in partition.split(counts):
         losses, folds = np.empty_like(by_sample), []
-        for train, test in _folds(denoiser, counts.shape[0], seed):
+        for train, test in folds_of(denoiser, counts.shape[0], seed):
             losses[test], shrinkage = _judge(denoiser, normalizer, pair, train, test, seed)
             folds.append(losses[test].mean(axis=0))
             shrinkages.append(shrinkage)
@@ -71,7 +71,7 @@ def _learns_from_judged(denoiser):
     return denoiser.form == "regression" or denoiser.shrink
 
 
-def _folds(denoiser, n_samples, seed):
+def folds_of(denoiser, n_samples, seed):
     """Pairs of what is learned from and what is judged."""
     if not _learns_from_judged(denoiser):
         return [(slice(None), slice(None))]

@@ -48,10 +48,15 @@ def leading_axes(Z, n_components, rng):
         scores, components = _exact(Z, n_components)
     else:
         scores, components = _block_krylov(Z, n_components, rng)
-    largest = np.abs(components).argmax(axis=1)
-    signs = np.sign(components[np.arange(n_components), largest])
+    signs = signs_of(components)
     scores, components = scores * signs, components * signs[:, None]
     return components, np.linalg.norm(scores, axis=0), scores
+
+
+def signs_of(components):
+    """The signs that make the largest entry of every row positive."""
+    largest = np.abs(components).argmax(axis=1)
+    return np.sign(components[np.arange(len(components)), largest])
 
 
 def _exact(Z, n_components):
@@ -102,17 +107,29 @@ def fit_decoder(axes, judged, *, form, shrink):
     shrink : bool
     """
     components, singular_values, scores = axes
+    cross = (judged.T @ scores).T if shrink or form == "regression" else None
+    rounding = np.finfo(scores.dtype).eps * max(scores.shape)
+    return make_decoder(
+        components, singular_values, cross, rounding=rounding, form=form, shrink=shrink
+    )
+
+
+def make_decoder(components, singular_values, cross, *, rounding, form, shrink):
+    """As `fit_decoder`, from ``cross = V' Z1' Z2`` of shape (K, g).
+
+    Directions whose singular values are no more than `rounding` of the largest are not in the
+    data, and predict nothing.
+    """
     ones = np.ones_like(singular_values)
-    # Directions that the data do not have, up to rounding, predict nothing.
     inverse = np.zeros_like(singular_values)
-    void = singular_values <= np.finfo(scores.dtype).eps * max(scores.shape) * singular_values.max()
-    inverse[~void] = 1 / singular_values[~void]
+    there = singular_values > rounding * singular_values.max()
+    inverse[there] = 1 / singular_values[there]
     if form == "regression":
-        return (judged.T @ scores).T * np.square(inverse)[:, None], ones
+        return cross * np.square(inverse)[:, None], ones
     if not shrink:
         return components, ones
-    # f_j = u_j' Z2 v_j / s_j, and u_j = scores_j / s_j.
-    agreement = np.einsum("ij,ij->j", scores, judged @ components.T)
+    # f_j = u_j' Z2 v_j / s_j, and u_j = Z1 v_j / s_j.
+    agreement = np.einsum("ij,ij->i", cross, components)
     shrinkage = np.maximum(agreement, 0) * np.square(inverse)
     return shrinkage[:, None] * components, shrinkage
 

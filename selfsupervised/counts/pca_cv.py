@@ -14,8 +14,10 @@ from selfsupervised._molecules import check_counts
 from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
 from selfsupervised.counts._choice import judge_ranks, simplest
 from selfsupervised.counts._ranks import FORMS, leading_axes
+from selfsupervised.counts._row_blocks import is_streamed
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
+from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
 from selfsupervised.fill import as_seed
 
 
@@ -156,7 +158,9 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Raw counts.
+            Raw counts. A dask array, or an array or sparse table in a file (as of a backed
+            AnnData), is read by blocks of cells: only sums of products of genes are kept, so
+            for up to some thousands of genes.
         y : None
             Ignored.
 
@@ -176,21 +180,18 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         validate_parameters(self)
         check_form(self)
+        seed = as_seed(self.random_state)
+        if is_streamed(X):
+            return fit_streamed(self, X, seed)
         counts = _as_counts(self._check(X, reset=True))
         check_rank(self, counts)
-        seed = as_seed(self.random_state)
         normalizer = CountNormalizer(self.target_sum, self.transformation)
-        self.loss_path_splits_, by_sample, shrinkage = judge_ranks(self, counts, normalizer, seed)
-        self.loss_path_ = self.loss_path_splits_.mean(axis=0)
-        best = int(np.argmin(self.loss_path_))
-        self.n_components_ = 1 + (simplest(by_sample, best) if self.one_standard_error else best)
-        self._warn_if_last(min(counts.shape))
+        paths, by_sample, shrinkage = judge_ranks(self, counts, normalizer, seed)
+        self._decide(paths, shrinkage, counts.shape, by_sample)
         self.normalizer_ = normalizer.fit(counts)
         self.components_, self.singular_values_, _ = leading_axes(
             self.normalizer_.transform(counts), self.n_components_, np.random.default_rng(seed)
         )
-        # A component is twice as strong beside its noise in all molecules as in half of them.
-        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
         return self
 
     def transform(self, X, genes=None):
@@ -224,25 +225,41 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_components_)
-            Normalised counts on the components, times `shrinkage_`.
+            Normalised counts on the components, times `shrinkage_`. A dask array, which
+            computes when it is asked to, if `X` is one.
         components : ndarray of shape (n_components_, n_features)
             `components_`. ``scores @ components`` is what `transform` returns.
         """
         check_is_fitted(self)
+        if is_streamed(X):
+            return scores_of_blocks(self, X), self.components_
         Z = self.normalizer_.transform(_as_float(self._check(X)))
         dtype = Z.dtype
         scores = np.asarray(Z @ self.components_.T.astype(dtype)) * self.shrinkage_.astype(dtype)
         return scores, self.components_.astype(dtype, copy=False)
 
-    def _warn_if_last(self, largest):
+    def _decide(self, paths, shrinkage, shape, by_sample=None):
+        """Set the losses, the rank, and the weights of its components."""
+        self.loss_path_splits_ = paths
+        self.loss_path_ = paths.mean(axis=0)
+        self.n_components_ = self._best(by_sample, min(shape)) + 1
+        # A component is twice as strong beside its noise in all molecules as in half of them.
+        self.shrinkage_ = (2 * shrinkage / (1 + shrinkage))[: self.n_components_]
+
+    def _best(self, by_sample, largest):
+        """The rank to take, counted from 0."""
+        best = int(np.argmin(self.loss_path_))
+        if self.one_standard_error:
+            best = simplest(by_sample, best)
         # More components that are shrunk do no harm.
-        if self.n_components_ == self.n_components < largest and not self.shrink:
+        if best + 1 == self.n_components < largest and not self.shrink:
             warnings.warn(
                 f"PCADenoiserCV chose the largest rank it was to consider, "
                 f"n_components={self.n_components}; a larger one may be better.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
+        return best
 
     def _check(self, X, reset=False):
         return validate_data(

@@ -37,6 +37,10 @@ class Average(Callback):
             n = self._n_steps
             net.module_.update_average(min(self.decay, n / (n + 9)))
 
+    def on_train_end(self, net, **kwargs):
+        """Let the mean be the network; `BestState`, called before, has put the best one back."""
+        net.module_.settle()
+
 
 class BestState(Callback):
     """Keeps the weights of least held-out loss, restores them at the end, and stops early.
@@ -96,7 +100,6 @@ class BestState(Callback):
         if self._state is not None:
             net.module_.load_state_dict(self._state)
             self._state = None
-        net.module_.settle()
 
 
 class Progress(Callback):
