@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from skorch.callbacks import Callback  # noqa: E402
 from torch import nn  # noqa: E402
 
 from cases import TinyNet  # noqa: E402
@@ -164,6 +165,29 @@ def test_turned_crops_are_crops(rng):
     np.testing.assert_allclose(np.sort(kinds, axis=1), np.sort(kinds[:1], axis=1).repeat(8, 0))
     x, _ = crops_of(source, turn=True, shape=(8, 4)).__getitems__(range(200))
     assert x.shape[1:] == (1, 8, 4)
+
+
+def test_turning_back(rng):
+    x = rng.normal(size=(2, 3, 4, 5))
+    for _ in range(10):
+        turn = data.draw_turn(rng)
+        np.testing.assert_array_equal(data.turned_back(data.turned(x, *turn), *turn), x)
+    assert {data.draw_turn(rng, square=False)[1] for _ in range(50)} == {0, 2}
+
+
+def test_flips_only(rng):
+    x = rng.normal(size=(1, 8, 8)).astype(np.float32)
+    crops = crops_of(source_of(x), turn="flips", batch_size=40)
+    hidden = held_out((8, 8), 1 / 16, 0)
+    source = crops.source
+    plane = np.where(hidden, np.nan, (x[0] - source.mean) / source.scale)
+    forms = [plane, plane[::-1], plane[:, ::-1], plane[::-1, ::-1]]
+    crops.scheme = lambda x, rng, progress: x
+    seen = {
+        next(i for i, form in enumerate(forms) if np.allclose(crop[0], form, equal_nan=True))
+        for crop in crops.__getitems__(range(40))
+    }
+    assert seen == {0, 1, 2, 3}
 
 
 def test_blank_planes_are_filled_by_the_mean(rng):
@@ -351,6 +375,43 @@ def test_interruption_keeps_the_best_state(rng):
     assert net.module_.network.level.item() <= 1
 
 
+class Weights(Callback):
+    """The first weights after each step, and those that a validation sees."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.steps, self.judged = [self.first(net.module_.network)], []
+
+    def on_batch_end(self, net, training, **kwargs):
+        if training:
+            self.steps.append(self.first(net.module_.network))
+        else:
+            judged = net.module_.network if net.module_.average is None else net.module_.average
+            self.judged.append(self.first(judged))
+
+    @staticmethod
+    def first(network):
+        return next(iter(network.parameters())).detach().clone()
+
+
+@pytest.mark.parametrize("decay", [None, 0.5])
+def test_average_of_the_weights(rng, decay):
+    """By its formula; judged and kept in place of the last weights, which are kept without it."""
+    source, weights = source_of(rng.normal(size=(1, 20, 20))), Weights()
+    settings = {"max_steps": 6, "lr": 0.5, "optimizer": "SGD", "averaging": decay}
+    net = net_for(source, callbacks=[weights], patience=100, **settings)
+    train(net, crops_of(source))
+    mean = weights.steps[0]
+    for n, step in enumerate(weights.steps[1:], start=1):
+        stays = 0 if decay is None else min(decay, n / (n + 9))
+        mean = stays * mean + (1 - stays) * step
+        if n % 2 == 0:  # the last step of an epoch
+            torch.testing.assert_close(weights.judged[n // 2 - 1], mean)
+    kept = weights.first(net.module_.network)
+    assert any(torch.equal(kept, judged) for judged in weights.judged)
+    assert net.module_.average is None
+    assert torch.equal(mean, weights.steps[-1]) == (decay is None)
+
+
 def test_loss_that_is_no_number(rng):
     source = source_of(rng.normal(size=(1, 20, 20)))
     net = worsening_net(source, lr=1e38)
@@ -397,7 +458,7 @@ def test_progress_is_one_line(rng, capsys):
     train(net_for(source, max_steps=4, verbose=1), crops_of(source, max_steps=4))
     out, err = capsys.readouterr()
     assert out == ""
-    assert "\rstep 4/4: loss " in err and "held-out loss" in err and "steps/s" in err
+    assert "\rstep 4/4: loss " in err and "held-out loss" in err and "steps/s, 0 s left" in err
     assert err.count("\n") == 1
     train(net_for(source, max_steps=4), crops_of(source, max_steps=4))
     assert capsys.readouterr() == ("", "")
