@@ -18,7 +18,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report import Report, options
-from selfsupervised.networks import DnCNN, Noise2SelfUNet, UNet
+from selfsupervised.networks import (
+    DnCNN,
+    FilledUNet,
+    Noise2SelfUNet,
+    Self2SelfPlusUNet,
+    Self2SelfUNet,
+    UNet,
+)
 
 NETWORKS = {
     "Noise2SelfUNet(width=16, depth=3, residual=True), the default": lambda: Noise2SelfUNet(
@@ -28,6 +35,9 @@ NETWORKS = {
     "UNet(width=32, depth=4)": lambda: UNet(width=32, depth=4),
     "UNet()": UNet,
     "DnCNN()": DnCNN,
+    "FilledUNet(), the default of Self2Self": FilledUNet,
+    "Self2SelfUNet()": Self2SelfUNet,
+    "Self2SelfPlusUNet()": Self2SelfPlusUNet,
 }
 FORMATS = {"NCHW": torch.contiguous_format, "channels last": torch.channels_last}
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}

@@ -49,6 +49,8 @@ NETWORKS = {
     "neighbor2neighbor": "Neighbor2NeighborDenoiser",
     "noise2same": "Noise2SameDenoiser",
     "noise2self": "Noise2SelfDenoiser",
+    "self2self": "Self2SelfDenoiser",
+    "self2self_plus": "Self2SelfPlusDenoiser",
 }
 
 
@@ -79,8 +81,8 @@ def denoise(
     method : str or estimator, default="auto"
         "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
         "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
-        "neighbor2neighbor", "noise2same" and "noise2self" train a network on the image, which
-        takes minutes and needs the extra `networks`. An estimator, such as a configured denoiser,
+        "neighbor2neighbor", "noise2same", "noise2self", "self2self" and "self2self_plus" train a
+        network on the image, which takes minutes and needs the extra `networks`. An estimator, such as a configured denoiser,
         a `JInvariantWrapper` or a search of your own, is fitted to the image and applied as it
         is; so is a function ``image -> image``.
     channel_axis : int, default=None
