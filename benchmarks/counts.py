@@ -245,7 +245,7 @@ def scale(report, quick):
         ],
     )
     report.line(
-        f"\nRank {ours['rank']}. A search over {LARGEST} ranks, scaled from one, would take "
+        f"\nRank {ours['result']}. A search over {LARGEST} ranks, scaled from one, would take "
         f"{speedup:.0f} times as long ({cpu:.0f} times the CPU seconds)."
     )
     return {"fit": ours, "one candidate": plain, "speedup": speedup, "speedup of CPU": cpu}
@@ -285,14 +285,14 @@ def measured(table, work):
     """Run, and print what it took."""
     size = table.data.nbytes + table.indices.nbytes + table.indptr.nbytes
     wall, cpu = time.perf_counter(), time.process_time()
-    rank = work()
+    result = work()
     figures = {
         "seconds": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "megabytes_csr": size / 2**20,
         "nonzeros": int(table.nnz),
-        "rank": rank,
+        "result": result,
     }
     print(json.dumps(figures))
 
