@@ -216,7 +216,9 @@ class SampledDenoiser(NetworkDenoiser):
             while count < self.n_predictions:
                 turn = draw_turn(rng) if self._setting("augment") else (False, 0)
                 batch = np.stack([x] * min(at_once, self.n_predictions - count))
-                seen = np.ascontiguousarray(turned(self._sampled(batch, rng), *turn))
+                seen = turned(
+                    self._sampled(batch, rng), *turn
+                ).copy()  # torch takes no view backwards
                 for output in turned_back(self._pass_batch(seen), *turn):
                     count += 1
                     gap = output - mean
