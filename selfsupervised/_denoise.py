@@ -82,9 +82,9 @@ def denoise(
         "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
         "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
         "neighbor2neighbor", "noise2same", "noise2self", "self2self" and "self2self_plus" train a
-        network on the image, which takes minutes and needs the extra `networks`. An estimator, such as a configured denoiser,
-        a `JInvariantWrapper` or a search of your own, is fitted to the image and applied as it
-        is; so is a function ``image -> image``.
+        network on the image, which takes minutes and needs the extra `networks`. An estimator,
+        such as a configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to
+        the image and applied as it is; so is a function ``image -> image``.
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"

@@ -393,7 +393,7 @@ def test_bad_masks_and_images(noisy, fitted, tmp_path):
         denoiser.fit(lazy, mask=np.zeros(X.shape, dtype=bool))
     with pytest.raises(ValueError, match="in memory for return_std=True"):
         fitted.transform(lazy, return_std=True)
-    np.testing.assert_allclose(fitted.transform(lazy), fitted.transform(X), rtol=1e-4)
+    np.testing.assert_allclose(fitted.transform(lazy), fitted.transform(X), atol=1e-3)
     fitted.set_params(keep_known=True)
     np.testing.assert_array_equal(fitted.transform(lazy), X)
     fitted.set_params(keep_known=False)
