@@ -62,8 +62,8 @@ class Self2SelfDenoiser(SampledDenoiser):
         the same of plain ones that see zeros, both from `Self2SelfUNet`. None is `FilledUNet`, or
         `Self2SelfUNet` with ``schedule="paper"``.
     drop_probability : float, default=0.3
-        The paper's p, the probability that an element of the image is left out of a sample, each channel for
-        itself; in (0, 1). For the noise of real cameras, which neighbours share, 0.7 to 0.9.
+        Probability that an element of the image is left out of a sample, each channel for itself;
+        in (0, 1). For the noise of real cameras, which neighbours share, 0.7 to 0.9.
     dropout : float, default=None
         Probability with which elements are dropped in the default network's decoder, in training
         and in prediction alike, below 1. None is the paper's 0.3 for `Self2SelfUNet` and 0 for
