@@ -27,6 +27,7 @@ from selfsupervised.training.net import seeded
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 from selfsupervised.training.source import is_lazy
 
+FAST_DROPOUT = 0.15  # of `FilledUNet`: without, it learns the noise after 3000 steps
 N_JUDGED = 4  # samples of each image in a validation
 PIXELS_AT_ONCE = 2**16  # predictions of smaller images are made several at a time
 

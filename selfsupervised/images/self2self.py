@@ -14,9 +14,10 @@ import functools
 import sys
 
 from selfsupervised.images._parameters import described
-from selfsupervised.images._sampled import SampledDenoiser
+from selfsupervised.images._sampled import FAST_DROPOUT, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfUNet
 
+PAPER_DROPOUT = 0.3
 SCHEDULES = {
     "fast": {
         "max_steps": 4000,
@@ -66,8 +67,8 @@ class Self2SelfDenoiser(SampledDenoiser):
         in (0, 1). For the noise of real cameras, which neighbours share, 0.7 to 0.9.
     dropout : float, default=None
         Probability with which elements are dropped in the default network's decoder, in training
-        and in prediction alike, below 1. None is the paper's 0.3 for `Self2SelfUNet` and 0 for
-        `FilledUNet`.
+        and in prediction alike, below 1. None is the paper's 0.3 for `Self2SelfUNet` and 0.15
+        for `FilledUNet`.
     sampling : bool, default=True
         Whether there are samples. False shows and judges everything, for comparison: only
         dropout is then between the network and the identity.
@@ -179,7 +180,9 @@ class Self2SelfDenoiser(SampledDenoiser):
 
     def default_module(self):
         """What makes the network where `module` is None."""
-        dropout = {} if self.dropout is None else {"dropout": self.dropout}
         if self.partial is None and self.schedule == "fast":
-            return functools.partial(FilledUNet, **dropout)
-        return functools.partial(Self2SelfUNet, partial=self.partial is not False, **dropout)
+            dropout = FAST_DROPOUT if self.dropout is None else self.dropout
+            return functools.partial(FilledUNet, dropout=dropout)
+        dropout = PAPER_DROPOUT if self.dropout is None else self.dropout
+        partial = self.partial is not False
+        return functools.partial(Self2SelfUNet, partial=partial, dropout=dropout)

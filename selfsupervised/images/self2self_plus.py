@@ -16,7 +16,7 @@ import torch
 
 from selfsupervised._sklearn_compat import Interval
 from selfsupervised.images._parameters import described
-from selfsupervised.images._sampled import DroppedLoss, SampledDenoiser
+from selfsupervised.images._sampled import FAST_DROPOUT, DroppedLoss, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
 from selfsupervised.training.passes import choose_device
 
@@ -63,8 +63,8 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         itself; in (0, 1). The paper has 0.7 and 0.9 for the noise of real cameras (PolyU, SIDD).
     dropout : float, default=None
         Probability with which elements are dropped in the default network's decoder, in training
-        and in prediction alike, below 1. None is `drop_probability` for `Self2SelfPlusUNet` and 0
-        for `FilledUNet`.
+        and in prediction alike, below 1. None is `drop_probability` for `Self2SelfPlusUNet` and
+        0.15 for `FilledUNet`.
     sampling : bool, default=True
         Whether there are samples. False shows and judges everything, for comparison.
     loss : {{"mse", "mae"}}, default="mae"
@@ -190,11 +190,12 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     def default_module(self):
         """What makes the network where `module` is None."""
-        dropout = {} if self.dropout is None else {"dropout": self.dropout}
-        if self.schedule == "fast":
-            return functools.partial(FilledUNet, gated=self.gated, **dropout)
-        dropout = dropout or {"dropout": self.drop_probability}
-        return functools.partial(Self2SelfPlusUNet, gated=self.gated, **dropout)
+        fast = self.schedule == "fast"
+        dropout = self.dropout
+        if dropout is None:
+            dropout = FAST_DROPOUT if fast else self.drop_probability
+        network = FilledUNet if fast else Self2SelfPlusUNet
+        return functools.partial(network, gated=self.gated, dropout=dropout)
 
     def prepare(self, source):
         """Find the range of the data, for the metric."""
