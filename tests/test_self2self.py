@@ -22,9 +22,11 @@ from selfsupervised.images.self2self_plus import QualityLoss, named_metric  # no
 from selfsupervised.networks import (  # noqa: E402
     DnCNN,
     FilledUNet,
+    Noise2SelfUNet,
     Self2SelfPlusUNet,
     Self2SelfUNet,
     StochasticDropout,
+    receptive_radius,
 )
 from selfsupervised.networks.filled import fill_by_mean, local_mean  # noqa: E402
 
@@ -437,3 +439,9 @@ def test_filled_network_starts_from_the_local_mean(noisy):
         FilledUNet(3, 1)
     gated, plain = (FilledUNet(width=4, depth=1, gated=gated) for gated in (True, False))
     assert sum(p.numel() for p in gated.parameters()) > sum(p.numel() for p in plain.parameters())
+
+
+def test_receptive_radius_of_the_filled_network():
+    """That of the U-Net, as the filling sees less far where pixels are dropped one by one."""
+    plain = receptive_radius(Noise2SelfUNet(2, 1, width=2, depth=2), in_channels=2)
+    assert receptive_radius(FilledUNet(width=2, depth=2)) == plain > 10

@@ -83,7 +83,8 @@ def receptive_radius(module, in_channels=1, n_dims=2, multiple=None):
     """Largest distance at which an input pixel can influence an output pixel.
 
     NaN spreads to all that is computed from it, whatever the weights. So all pixels beyond
-    some line are set to NaN, and the output shows how far that reaches across the line, for
+    some line are set to NaN (to infinity for networks that take NaN for missing, which soon is
+    NaN within), and the output shows how far that reaches across the line, for
     every position of the line within `multiple` and from either side.
 
     Parameters
@@ -133,6 +134,7 @@ class _Line:
 
     def __init__(self, network, in_channels, n_dims, multiple, axis, flip):
         self.network, self.axis, self.flip = network, 2 + axis, flip
+        self.mark = torch.inf if getattr(network, "sees_missing", False) else torch.nan
         self.shape = [1, in_channels] + [-(-16 // multiple) * multiple] * n_dims
         self.multiple = multiple
         self.known: dict[int, int] = {}
@@ -152,10 +154,10 @@ class _Line:
         """First NaN along the axis, in pixels, with NaN from `position` on."""
         if position not in self.known:
             x = torch.zeros(self.shape)
-            x.narrow(self.axis, position, self.shape[self.axis] - position).fill_(torch.nan)
+            x.narrow(self.axis, position, self.shape[self.axis] - position).fill_(self.mark)
             with torch.no_grad():
                 y = self.network(x.flip(self.axis) if self.flip else x)
-            hit = y.isnan().movedim(self.axis, 0).flatten(1).any(dim=1)
+            hit = (~y.isfinite()).movedim(self.axis, 0).flatten(1).any(dim=1)
             hit = hit.flip(0) if self.flip else hit
             self.known[position] = int(hit.nonzero()[0]) if hit.any() else self.shape[self.axis]
         return self.known[position]
