@@ -443,5 +443,5 @@ def test_filled_network_starts_from_the_local_mean(noisy):
 
 def test_receptive_radius_of_the_filled_network():
     """That of the U-Net, as the filling sees less far where pixels are dropped one by one."""
-    plain = receptive_radius(Noise2SelfUNet(2, 1, width=2, depth=2), in_channels=2)
+    plain = receptive_radius(Noise2SelfUNet(width=2, depth=2))
     assert receptive_radius(FilledUNet(width=2, depth=2)) == plain > 10
