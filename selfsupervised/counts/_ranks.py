@@ -164,7 +164,7 @@ def poisson_losses(scores, decoder, judged, to_rates):
         part = slice(start, min(start + step, n))
         predicted = np.zeros((part.stop - start, decoder.shape[1]), dtype=decoder.dtype)
         block = judged[part].tocoo()
-        rows, columns = block.coords
+        rows, columns = block.row, block.col
         for k in range(n_components):
             predicted += scores[part, k, None] * decoder[k]
             rate = np.maximum(to_rates(predicted, part), SMALLEST_RATE)
