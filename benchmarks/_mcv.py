@@ -8,15 +8,14 @@ loss by itself. MAGIC gets its default, and the number of steps that is best on 
 molecules themselves, which nobody could know.
 """
 
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
+from benchmarks.counts import typical
 from selfsupervised import (
     CountNormalizer,
     JInvariantWrapper,
@@ -61,18 +60,6 @@ FAMILIES = {
     ),
     "autoencoder": (NegativeBinomialAutoencoder(device="cpu"), {"n_latent": [16]}),
 }
-
-
-def cells(name, min_total=1000, min_cells=10):
-    """Counts of a data set: cells of so many molecules, genes that are in so many cells."""
-    import h5py
-
-    path = Path(os.environ["SELFSUPERVISED_DATA"]) / "counts" / f"{name}.h5ad"
-    with h5py.File(path) as file:
-        parts = [file["X"][part][:] for part in ("data", "indices", "indptr")]
-        table = sparse.csr_array(tuple(parts), shape=file["X"].attrs["shape"]).astype(np.float64)
-    table = table[table.sum(axis=1) >= min_total]
-    return sparse.csr_array(table[:, (table > 0).sum(axis=0) >= min_cells])
 
 
 def losses_of(pair, output):
@@ -144,14 +131,14 @@ def quick_families():
     }
 
 
-def molecular_cross_validation(report, quick=False, seeds=3):
+def molecular_cross_validation(report, quick=False, seeds=2):
     """Compare on both data sets, over several splits; returns the figures."""
     names = ["paul15"] if quick else ["pbmc3k", "paul15"]
     return {name: _data_set(report, name, quick, 1 if quick else seeds) for name in names}
 
 
 def _data_set(report, name, quick, seeds):
-    table, rows, chosen, seconds = cells(name), {}, {loss: [] for loss in LOSSES}, {}
+    (table, _), rows, chosen, seconds = typical(name), {}, {loss: [] for loss in LOSSES}, {}
     for seed in range(seeds):
         pair = next(MoleculeSplit(0.9, symmetric=False, random_state=seed).split(table))
         for method, losses in baselines(pair).items():
