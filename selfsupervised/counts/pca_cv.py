@@ -15,6 +15,7 @@ from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, val
 from selfsupervised.counts._choice import judge_ranks, simplest
 from selfsupervised.counts._ranks import FORMS, leading_axes
 from selfsupervised.counts._row_blocks import is_streamed
+from selfsupervised.counts._tables import selected
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
@@ -212,7 +213,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             or float64 if `X` is.
         """
         scores, components = self.transform_factors(X)
-        return scores @ (components if genes is None else components[:, self._columns(genes)])
+        return scores @ (components if genes is None else components[:, selected(genes, self)])
 
     def transform_factors(self, X):
         """Denoised values as a product of two small matrices.
@@ -272,22 +273,6 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             ensure_non_negative=True,
             ensure_min_samples=2 if reset else 1,
         )
-
-    def _columns(self, genes):
-        genes = np.asarray(genes)
-        if genes.dtype.kind not in "OUS":
-            return genes
-        names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            raise ValueError(
-                "PCADenoiserCV knows no names of genes, as it was fitted without; pass their "
-                "numbers, or fit it on a data frame."
-            )
-        places = {name: place for place, name in enumerate(names)}
-        missing = [str(name) for name in genes if name not in places]
-        if missing:
-            raise ValueError(f"PCADenoiserCV was not fitted on these genes: {missing[:5]}.")
-        return np.array([places[name] for name in genes], dtype=int)
 
 
 def _as_float(X):
