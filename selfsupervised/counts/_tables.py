@@ -35,12 +35,7 @@ def check_table(estimator, X, *, reset):
     )
     table = sparse.csr_array(X, copy=True)
     table.sum_duplicates()
-    if (table.data < 0).any():
-        raise ValueError(
-            f"{caller} expected counts, got negative values: Negative values in data passed to "
-            f"{caller} look centred or scaled. Pass the raw counts (in AnnData often "
-            f"layers['counts'] or raw)."
-        )
+    refuse_negative(table, caller=caller)
     if (table.data != np.rint(table.data)).any():
         warnings.warn(
             f"{caller} expected whole counts, got fractional values; these look normalised or "
@@ -49,6 +44,17 @@ def check_table(estimator, X, *, reset):
             stacklevel=4,
         )
     return table
+
+
+def refuse_negative(X, *, caller):
+    """Raise a ValueError if a value of a table, dense or sparse, is below zero."""
+    values = X.data if sparse.issparse(X) else X
+    if values.size and values.min() < 0:
+        raise ValueError(
+            f"{caller} expected counts, got negative values: Negative values in data passed to "
+            f"{caller} look centred or scaled. Pass the raw counts (in AnnData often "
+            f"layers['counts'] or raw)."
+        )
 
 
 def selected(genes, estimator):

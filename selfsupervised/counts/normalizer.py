@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
 from selfsupervised._validation import without_duplicates
 from selfsupervised.counts._expectation import FORWARD, INVERSE, expected_counts
+from selfsupervised.counts._tables import refuse_negative
 
 
 class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -176,8 +177,8 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             reset=reset,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
-            ensure_non_negative=True,
         )
+        refuse_negative(X, caller="CountNormalizer")
         return without_duplicates(X)
 
 

@@ -15,7 +15,7 @@ from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, val
 from selfsupervised.counts._choice import judge_ranks, simplest
 from selfsupervised.counts._ranks import FORMS, leading_axes
 from selfsupervised.counts._row_blocks import is_streamed
-from selfsupervised.counts._tables import selected
+from selfsupervised.counts._tables import refuse_negative, selected
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
@@ -263,16 +263,17 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return best
 
     def _check(self, X, reset=False):
-        return validate_data(
+        X = validate_data(
             self,
             X,
             reset=reset,
             accept_sparse="csr",
             order="C",
             dtype="numeric",
-            ensure_non_negative=True,
             ensure_min_samples=2 if reset else 1,
         )
+        refuse_negative(X, caller="PCADenoiserCV")
+        return X
 
 
 def _as_float(X):
