@@ -11,28 +11,18 @@ As elements have independent noise, the loss is that of clean targets plus a con
 """
 
 import functools
-import sys
 
 from selfsupervised.images._parameters import described
-from selfsupervised.images._sampled import FAST_DROPOUT, SampledDenoiser
+from selfsupervised.images._sampled import FAST, FAST_DROPOUT, WHOLE, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfUNet
 
 PAPER_DROPOUT = 0.3
 SCHEDULES = {
-    "fast": {
-        "max_steps": 4000,
-        "batch_size": 4,
-        "default_patch": {2: 64, 3: 32},
-        "augment": True,
-        "lr": 2e-3,
-        "optimizer": "AdamW",
-        "halvings": (0.5, 0.6, 0.7, 0.8, 0.9),
-        "averaging": 0.99,
-    },
+    "fast": FAST,
     "paper": {
         "max_steps": 450_000,
         "batch_size": 1,
-        "default_patch": {2: sys.maxsize, 3: sys.maxsize},
+        "default_patch": WHOLE,
         "augment": "flips",
         "lr": 1e-5,
         "optimizer": "Adam",

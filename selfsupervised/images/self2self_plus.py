@@ -8,7 +8,6 @@ With masks b, an image y and a metric Q of quality (Ko & Lee, Equations 8 to 13)
 """
 
 import functools
-import sys
 from numbers import Real
 
 import numpy as np
@@ -16,25 +15,16 @@ import torch
 
 from selfsupervised._sklearn_compat import Interval
 from selfsupervised.images._parameters import described
-from selfsupervised.images._sampled import FAST_DROPOUT, DroppedLoss, SampledDenoiser
+from selfsupervised.images._sampled import FAST, FAST_DROPOUT, WHOLE, DroppedLoss, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
 from selfsupervised.training.passes import choose_device
 
 SCHEDULES = {
-    "fast": {
-        "max_steps": 4000,
-        "batch_size": 4,
-        "default_patch": {2: 64, 3: 32},
-        "augment": True,
-        "lr": 2e-3,
-        "optimizer": "AdamW",
-        "halvings": (0.5, 0.6, 0.7, 0.8, 0.9),
-        "averaging": 0.99,
-    },
+    "fast": FAST,
     "paper": {
         "max_steps": 4000,
         "batch_size": 1,
-        "default_patch": {2: sys.maxsize, 3: sys.maxsize},
+        "default_patch": WHOLE,
         "augment": False,
         "lr": 4e-4,
         "optimizer": "Adam",
