@@ -42,6 +42,17 @@ def overlapping_fractions(fraction, capture_rate):
     return p / s, a * p / s
 
 
+def refuse_negative(X, *, caller):
+    """Raise a ValueError if a value of a table, dense or sparse, is below zero."""
+    values = X.data if sparse.issparse(X) else X
+    if values.min(initial=0) < 0:
+        raise ValueError(
+            f"{caller} expected counts, got negative values (Negative values in data passed to "
+            f"{caller}), which look centred or scaled. Pass the raw counts (in AnnData often "
+            f"layers['counts'] or raw)."
+        )
+
+
 def check_counts(X, *, caller):
     """`X` as a CSR table of integer counts, sorted, without duplicates and zeros.
 
@@ -74,11 +85,7 @@ def check_counts(X, *, caller):
         raise ValueError(
             f"{caller} expected counts, got NaN or infinity: drop such rows, or put zeros."
         )
-    if values.min(initial=0) < 0:
-        raise ValueError(
-            f"{caller} expected counts, got negative values in data passed to it; these look "
-            f"centred or scaled. Pass the raw counts (in AnnData often layers['counts'] or raw)."
-        )
+    refuse_negative(table, caller=caller)
     small = values.max(initial=0) < 2**31 - 1
     counts = np.rint(values).astype(np.int32 if small else np.int64)
     if values.dtype.kind == "f" and (counts != values).any():

@@ -333,7 +333,7 @@ def test_metric_without_gradient(metric, noisy):
         ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa=metric).fit(noisy[None])
 
 
-def test_metric_by_name(monkeypatch, noisy):
+def test_metric_by_name(monkeypatch, noisy, tmp_path):
     seen = []
 
     def create_metric(name, as_loss, device):
@@ -341,8 +341,14 @@ def test_metric_by_name(monkeypatch, noisy):
         return lambda images: seen.append(images.shape) or images.mean()
 
     monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
-    ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa="paq2piq", patch_size=16).fit(noisy[None])
+    named = ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa="paq2piq", patch_size=16)
+    fitted = named.fit(noisy[None])
     assert seen == [(2, 3, 16, 16)]
+    fitted.save(tmp_path / "fitted.safetensors")
+    monkeypatch.setitem(sys.modules, "pyiqa", None)  # only training needs it
+    loaded = ss.load(tmp_path / "fitted.safetensors")
+    assert loaded.iqa == "paq2piq" and loaded.data_range_ == fitted.data_range_
+    np.testing.assert_array_equal(loaded.transform(noisy[None]), fitted.transform(noisy[None]))
 
     def no_weights(*args, **kwargs):
         raise OSError("no route to host")

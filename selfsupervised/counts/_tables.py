@@ -8,6 +8,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
 
+from selfsupervised._molecules import refuse_negative
+
 BLOCK = 1024  # cells of which a dense result is computed at once
 
 
@@ -44,17 +46,6 @@ def check_table(estimator, X, *, reset):
             stacklevel=4,
         )
     return table
-
-
-def refuse_negative(X, *, caller):
-    """Raise a ValueError if a value of a table, dense or sparse, is below zero."""
-    values = X.data if sparse.issparse(X) else X
-    if values.size and values.min() < 0:
-        raise ValueError(
-            f"{caller} expected counts, got negative values: Negative values in data passed to "
-            f"{caller} look centred or scaled. Pass the raw counts (in AnnData often "
-            f"layers['counts'] or raw)."
-        )
 
 
 def selected(genes, estimator):

@@ -10,12 +10,12 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._molecules import check_counts
+from selfsupervised._molecules import check_counts, refuse_negative
 from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
 from selfsupervised.counts._choice import judge_ranks, simplest
 from selfsupervised.counts._ranks import FORMS, leading_axes
 from selfsupervised.counts._row_blocks import is_streamed
-from selfsupervised.counts._tables import refuse_negative, selected
+from selfsupervised.counts._tables import selected
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks

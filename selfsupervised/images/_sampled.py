@@ -33,11 +33,11 @@ FAST_DROPOUT = 0.15  # of `FilledUNet`: without, it learns the noise after 3000 
 FAST: dict = {
     "max_steps": 4000,
     "batch_size": 4,
-    "default_patch": {2: 64, 3: 32},
+    "default_patch": NetworkDenoiser.default_patch,
     "augment": True,
     "lr": 2e-3,
     "optimizer": "AdamW",
-    "halvings": (0.5, 0.6, 0.7, 0.8, 0.9),
+    "halvings": NetworkDenoiser.halvings,
     "averaging": 0.99,
 }
 WHOLE = {2: sys.maxsize, 3: sys.maxsize}  # images in one crop
@@ -230,10 +230,9 @@ class SampledDenoiser(NetworkDenoiser):
             while count < self.n_predictions:
                 turn = draw_turn(rng) if self._setting("augment") else (False, 0)
                 batch = np.stack([x] * min(at_once, self.n_predictions - count))
-                seen = turned(
-                    self._sampled(batch, rng), *turn
-                ).copy()  # torch takes no view backwards
-                for output in turned_back(self._pass_batch(seen), *turn):
+                seen = turned(self._sampled(batch, rng), *turn)
+                outputs = self._pass_batch(seen.copy())  # torch takes no view that runs backwards
+                for output in turned_back(outputs, *turn):
                     count += 1
                     gap = output - mean
                     mean += gap / count

@@ -17,7 +17,6 @@ from selfsupervised._sklearn_compat import Interval
 from selfsupervised.images._parameters import described
 from selfsupervised.images._sampled import FAST, FAST_DROPOUT, WHOLE, DroppedLoss, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
-from selfsupervised.training.passes import choose_device
 
 SCHEDULES = {
     "fast": FAST,
@@ -78,6 +77,8 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
     Attributes
     ----------
     {attributes}
+    data_range_ : tuple of float, or None
+        Least and largest value of the training data, normalised, for `iqa`; None without one.
 
     See Also
     --------
@@ -189,20 +190,17 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     def prepare(self, source):
         """Find the range of the data, for the metric."""
-        crops = source.sample(64) if self.iqa is not None else []
-        self._range = (
-            min((np.nanmin(crop) for crop in crops), default=0.0),
-            max((np.nanmax(crop) for crop in crops), default=1.0),
-        )
+        self.data_range_ = None
+        if self.iqa is not None:
+            crops = source.sample(64)
+            low, high = min(map(np.nanmin, crops)), max(map(np.nanmax, crops))
+            self.data_range_ = float(low), float(high)
 
     def criterion(self):
         """The loss on what was dropped, with the metric if there is one."""
         if self.iqa is None:
             return super().criterion()
-        metric = self.iqa
-        if isinstance(metric, str):
-            metric = named_metric(metric, choose_device(self.device))
-        return QualityLoss(self.loss, metric, self.iqa_weight, self.iqa_target, self._range)
+        return QualityLoss(self.loss, self.iqa, self.iqa_weight, self.iqa_target, self.data_range_)
 
 
 class QualityLoss(DroppedLoss):
@@ -212,8 +210,9 @@ class QualityLoss(DroppedLoss):
     ----------
     norm : {"mse", "mae"}
         Of the errors.
-    metric : callable
-        Maps images to scores.
+    metric : callable or str
+        Maps images to scores. A name is looked up in the first step, as nothing but training
+        needs it.
     weight, target : float
         Of the paper's L_IQA.
     limits : tuple of float
@@ -229,6 +228,9 @@ class QualityLoss(DroppedLoss):
         """Error at the dropped elements plus the weighted squared distance of the score."""
         low, high = self.limits
         (metric,) = self._metric
+        if isinstance(metric, str):
+            metric = named_metric(metric, outputs[0].device)
+            self._metric = (metric,)
         score = metric((outputs[0] - low) / (high - low))
         if not torch.is_tensor(score) or not score.requires_grad:
             raise ValueError(
