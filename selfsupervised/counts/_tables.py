@@ -1,16 +1,62 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all denoisers of counts check, and how they go through cells."""
+"""What denoisers of counts check, and how they go through cells."""
 
 import warnings
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import validate_data
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised._molecules import refuse_negative
 
 BLOCK = 1024  # cells of which a dense result is computed at once
+
+
+class CellDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base of the denoisers of counts that go through cells, block by block."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def transform(self, X, genes=None):
+        """Denoise cells of `fit` or others.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_cells, n_features)
+            Counts.
+        genes : array-like, default=None
+            Numbers, a mask or names of the genes to be denoised; all by default.
+
+        Returns
+        -------
+        ndarray of shape (n_cells, n_features) or (n_cells, n_genes)
+            Expected counts, in molecules of the cell as it was measured; float64 or float32 as
+            `X`.
+
+        Raises
+        ------
+        ValueError
+            Negative or missing values, or other genes than in `fit`.
+        """
+        check_is_fitted(self)
+        X = check_table(self, X, reset=False)
+        columns = selected(genes, self)
+        expected = self._expectation(columns)
+        out = np.empty((X.shape[0], columns.size), dtype=X.dtype)
+        for start in range(0, X.shape[0], BLOCK):
+            out[start : start + BLOCK] = expected(X[start : start + BLOCK])
+        return out
+
+    def _expectation(self, columns):
+        """A function from cells to their expected counts in these columns; to be implemented."""
+        raise NotImplementedError
 
 
 def check_table(estimator, X, *, reset):
@@ -73,8 +119,3 @@ def selected(genes, estimator):
             f"known where fit was given a data frame, numbers of columns always work."
         )
     return np.array([place[name] for name in genes])
-
-
-def blocks(n_cells):
-    """Slices of cells."""
-    return [slice(start, start + BLOCK) for start in range(0, n_cells, BLOCK)]

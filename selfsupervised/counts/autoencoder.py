@@ -6,12 +6,10 @@ from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised._molecules import thin_counts
 from selfsupervised._sklearn_compat import Interval, validate_parameters
-from selfsupervised.counts._tables import blocks, check_table, selected
+from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.fill import as_seed
 from selfsupervised.networks.count_autoencoder import CountAutoencoder
 from selfsupervised.training.counts import (
@@ -27,7 +25,7 @@ N_EPOCHS = 20
 HALVINGS = (0.5, 0.75, 0.875)
 
 
-class NegativeBinomialAutoencoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class NegativeBinomialAutoencoder(CellDenoiser):
     """Denoise counts by a small network that predicts hidden molecules.
 
     In each step, the molecules of some cells are shared out at random; the network sees one
@@ -145,13 +143,6 @@ class NegativeBinomialAutoencoder(OneToOneFeatureMixin, TransformerMixin, BaseEs
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
     def fit(self, X, y=None):
         """Train the network.
 
@@ -228,32 +219,6 @@ class NegativeBinomialAutoencoder(OneToOneFeatureMixin, TransformerMixin, BaseEs
             verbose=self.verbose,
         )
 
-    def transform(self, X, genes=None):
-        """Denoise cells of `fit` or others.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_cells, n_features)
-            Counts.
-        genes : array-like, default=None
-            Numbers, a mask or names of the genes to be denoised; all by default.
-
-        Returns
-        -------
-        ndarray of shape (n_cells, n_features) or (n_cells, n_genes)
-            Expected counts, in molecules of the cell as it was measured; float64 or float32 as
-            `X`.
-
-        Raises
-        ------
-        ValueError
-            Negative or missing values, or other genes than in `fit`.
-        """
-        check_is_fitted(self)
-        X = check_table(self, X, reset=False)
-        columns = selected(genes, self)
-        out = np.empty((X.shape[0], columns.size), dtype=X.dtype)
+    def _expectation(self, columns):
         module = deepcopy(self.net_.module_).double().eval()
-        for part in blocks(X.shape[0]):
-            out[part] = expected_counts(module, X[part], columns, self.net_.device)
-        return out
+        return lambda X: expected_counts(module, X, columns, self.net_.device)

@@ -6,17 +6,15 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
-from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
-from selfsupervised.counts._tables import blocks, check_table, selected
+from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.counts.normalizer import FORWARD, INVERSE, CountNormalizer, row_totals
 
 
-class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class NeighborDiffusionDenoiser(CellDenoiser):
     """Average each cell's expression over cells like it.
 
     Cells are neighbours if they are near in the space of the first principal components of
@@ -128,13 +126,6 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         self.transformation = transformation
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
     def fit(self, X, y=None):
         """Find the neighbours of each cell.
 
@@ -178,34 +169,11 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
         self.mean_ = self.totals_ @ self.profiles_ / self.totals_.sum()
         return self
 
-    def transform(self, X, genes=None):
-        """Denoise cells of `fit` or others.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_cells, n_features)
-            Counts.
-        genes : array-like, default=None
-            Numbers, a mask or names of the genes to be denoised; all by default.
-
-        Returns
-        -------
-        ndarray of shape (n_cells, n_features) or (n_cells, n_genes)
-            Expected counts, in molecules of the cell as it was measured; float64 or float32 as
-            `X`.
-
-        Raises
-        ------
-        ValueError
-            Negative or missing values, or other genes than in `fit`.
-        """
-        check_is_fitted(self)
-        X = check_table(self, X, reset=False)
-        columns, totals = selected(genes, self), row_totals(X)
+    def _expectation(self, columns):
         profiles, mean = self.profiles_[:, columns], self.mean_[columns]
-        out = np.empty((X.shape[0], columns.size), dtype=X.dtype)
-        for part in blocks(X.shape[0]):
-            near = self._first_step(self.normalizer_.transform(X[part]))
+
+        def expected(X):
+            near = self._first_step(self.normalizer_.transform(X))
             for _ in range(self.n_steps - 1):
                 near = near @ self.graph_
             weights = near * self.totals_
@@ -213,8 +181,9 @@ class NeighborDiffusionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEsti
             average = (1 - self.shrinkage) * local.toarray() + self.shrinkage * mean
             if self.transformation is not None:
                 INVERSE[self.transformation](average, out=average)
-            out[part] = average * (totals[part, None] / self.normalizer_.target_sum_)
-        return out
+            return average * (row_totals(X)[:, None] / self.normalizer_.target_sum_)
+
+        return expected
 
     def _check_size(self, n_cells, n_features):
         name = type(self).__name__
