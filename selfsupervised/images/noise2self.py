@@ -8,22 +8,23 @@ on J does not depend on the input on J, is the error plus the variance of the no
     L(f) = E |f(x) - x|^2 = E |f(x) - y|^2 + E |x - y|^2
 
 A network g becomes such a function by replacing the pixels in J: f(x)_J = g(x_Jc, s(x)_J)_J
-(Batson & Royer, Eqs. 1 to 3). Each step takes one J.
+(Batson & Royer, Eqs. 1 to 3). Each step takes one J, of random subsets that are drawn anew.
 """
 
 import numpy as np
+from sklearn.base import clone
 
 from selfsupervised._sklearn_compat import StrOptions
 from selfsupervised.fill import check_fill
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.mixing import mixed
-from selfsupervised.partitions import PixelGrid, PixelPartition
+from selfsupervised.partitions import PixelPartition, RandomPixels
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-STRIDE = 2  # the least at which all direct neighbours of a pixel in J can be seen
+N_SUBSETS = 4  # a quarter of the pixels to learn from in each step, most among visible neighbours
 
 
 @described(batch_size=4, lr="3e-3")
@@ -39,9 +40,11 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         faster; the paper's are ``Noise2SelfUNet`` as it is and ``DnCNN``, both from
         `selfsupervised.networks`.
     partition : PixelGrid, RandomPixels or the like, default=None
-        The subsets J of each crop. By default ``PixelGrid(2)``, so that each step learns from
+        The subsets J of each crop. By default ``RandomPixels(4)``, so that each step learns from
         a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
-        released code ``PixelGrid(4)``.
+        released code ``PixelGrid(4)``. Random subsets are others in each step, whatever their
+        `random_state`: from those of a grid, a network learns in time where J is, and trusts
+        what it is shown in other places.
     fill : {{"neighbors", "uniform", "random_neighbor"}} or float, default="neighbors"
         What stands in the place of J in training, see `fill_missing`; a number is in
         normalised units. The paper has uniform random values, its notebook on a single image a
@@ -145,7 +148,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
 
     def scheme(self, x, rng, progress):
         """Make crops without one J inputs, and what they had there targets."""
-        labels, n_subsets = self._labels(x.shape[1:])
+        labels, n_subsets = self._labels(x.shape[1:], rng)
         J = labels == rng.integers(n_subsets)
         seen = np.where(self._hidden(J), np.float32(np.nan), x)
         target = np.where(J, x, np.float32(np.nan))
@@ -175,12 +178,12 @@ class Noise2SelfDenoiser(NetworkDenoiser):
             )
         return super()._denoise_lazily(image)
 
-    def _labels(self, shape):
+    def _labels(self, shape, rng=None):
         """Number of the subset of each pixel, (1 or n_channels, *spatial), and how many."""
         n_channels, *spatial = shape
-        partition = self.partition
-        if partition is None:
-            partition = PixelGrid(tuple(min(STRIDE, size) for size in spatial))
+        partition = RandomPixels(N_SUBSETS) if self.partition is None else self.partition
+        if rng is not None and isinstance(partition, RandomPixels):
+            partition = clone(partition).set_params(random_state=rng)
         if not partition.per_channel:
             return partition.labels(tuple(spatial))[None], partition.n_subsets_for([spatial])
         shape = (*spatial, n_channels)
