@@ -7,13 +7,16 @@ of f and what can be measured stands how much f(x) on J depends on x on J, so th
 
     L(f) = E |f(x) - x|^2 / m + lambda_inv (E_J E |f(x)_J - f(x_Jc)_J|^2 / |J|)^(1/2)
 
-is minimised through both passes (Xie, Wang & Ji, Eq. 7), on normalised data.
+is minimised through both passes (Xie, Wang & Ji, Eq. 7), on normalised data. The theorems hold
+for any J, so also for the part of it in a small window: the mean of the roots of such parts
+bounds the error, too, and is the smaller (Cauchy-Schwarz). It lets f use more of x where that
+pays, such as at edges, and is the default.
 """
 
 from numbers import Real
 
 import numpy as np
-import torch
+from torch.nn import functional
 
 from selfsupervised._sklearn_compat import Interval, StrOptions
 from selfsupervised.fill import FILLS
@@ -24,6 +27,7 @@ from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
 REPLACEMENT_NOISE = 0.2  # standard deviation, in normalised units
+WINDOW = 4  # boxes a side with a pixel of J each, where the root is taken locally
 LEAST = 1e-12  # below, the root of the invariance term has no useful gradient
 
 
@@ -49,6 +53,10 @@ class Noise2SameDenoiser(NetworkDenoiser):
         Share of the pixels in J, above 0 and up to 0.25: one at random in each square box of
         that size, drawn anew for each channel and each crop. The paper has 0.005, with which
         the second term is noisier.
+    local : bool, default=True
+        Whether the root in the invariance term is taken in windows with 16 (in 3-D: 64) pixels of
+        J each, of which there is then the mean. False takes one root over the batch, as the paper
+        does.
     {parameters}
 
     Attributes
@@ -65,8 +73,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
     -----
     The learning rate is halved five times in the
     second half of all steps; the paper halves it after each tenth, which is too early for few.
-    Mean and root are those of the whole batch. Pixels that were not measured count in neither
-    term.
+    The mean is that of the whole batch. Pixels that were not measured count in neither term.
 
     {notes}
 
@@ -90,6 +97,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         "lambda_inv": [Interval(Real, 0, None, closed="left"), StrOptions({"noise"})],
         "fill": [StrOptions({"normal", *FILLS})],
         "masked": [Interval(Real, 0, 0.25, closed="right")],
+        "local": ["boolean"],
     }
 
     def __init__(
@@ -99,6 +107,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         lambda_inv=2.0,
         fill="neighbors",
         masked=0.05,
+        local=True,
         max_steps=2000,
         batch_size=4,
         patch_size=None,
@@ -120,6 +129,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         self.lambda_inv = lambda_inv
         self.fill = fill
         self.masked = masked
+        self.local = local
         super().__init__(
             module=module,
             max_steps=max_steps,
@@ -151,7 +161,8 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     def criterion(self):
         """L_rec + lambda_inv L_inv."""
-        return Noise2SameLoss(self.lambda_)
+        window = WINDOW * box_edge(self.masked, self.n_dims_) if self.local else None
+        return Noise2SameLoss(self.lambda_, window)
 
     def scheme(self, x, rng, progress):
         """Make x and x_Jc inputs; x, and where J is, targets."""
@@ -174,19 +185,50 @@ class Noise2SameLoss(WeightedMSE):
     ----------
     lambda_inv : float
         Weight of the invariance term.
+    window : int, default=None
+        Edge, in pixels, of the windows in each of which L_inv takes a root; None takes one root
+        over all.
     """
 
-    def __init__(self, lambda_inv):
+    def __init__(self, lambda_inv, window=None):
         super().__init__()
         self.lambda_inv = lambda_inv
+        self.window = window
 
     def loss(self, outputs, targets):
         """Loss of f(x) and f(x_Jc)."""
         f, f_Jc = outputs
         x, weight, J = targets
         l_rec = weighted_mean((f - x).square(), weight)
-        l_inv = torch.sqrt(weighted_mean((f - f_Jc).square(), J).clamp(min=LEAST))
-        return l_rec + self.lambda_inv * l_inv
+        return l_rec + self.lambda_inv * self.l_inv((f - f_Jc).square(), J)
+
+    def l_inv(self, squares, J):
+        """Root of the mean over J; with windows, the mean of theirs by their shares of J."""
+        if self.window is None:
+            return weighted_mean(squares, J).clamp(min=LEAST).sqrt()
+        n_J = window_sums(J, self.window)
+        means = window_sums(squares * J, self.window) / n_J.clamp(min=1)
+        return weighted_mean(means.clamp(min=LEAST).sqrt(), n_J)
+
+
+def window_sums(x, edge):
+    """Sums over windows side by side; those at the far borders are cut.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, channels, *spatial)
+        In 2-D or 3-D.
+    edge : int
+        Edge of a window; no longer than the image counts.
+    """
+    pool = {2: functional.avg_pool2d, 3: functional.avg_pool3d}[x.ndim - 2]
+    edges = tuple(min(edge, size) for size in x.shape[2:])
+    return pool(x, edges, ceil_mode=True, divisor_override=1)
+
+
+def box_edge(share, n_dims):
+    """Edge of the boxes of about ``1 / share`` pixels."""
+    return round(share ** (-1 / n_dims))
 
 
 def stratified(shape, share, rng):
@@ -206,7 +248,7 @@ def stratified(shape, share, rng):
         Boxes at the far borders that are cut by them may be without one.
     """
     n_planes, spatial = shape[0] * shape[1], shape[2:]
-    edge = round(share ** (-1 / len(spatial)))
+    edge = box_edge(share, len(spatial))
     n_boxes = [-(-size // edge) for size in spatial]
     corners = edge * np.indices(n_boxes).reshape(len(spatial), 1, -1)
     place = corners + rng.integers(edge, size=(len(spatial), n_planes, corners.shape[-1]))
