@@ -412,6 +412,28 @@ def test_average_of_the_weights(rng, decay):
     assert torch.equal(mean, weights.steps[-1]) == (decay is None)
 
 
+@pytest.mark.parametrize("clip", [0.5, None])
+def test_long_gradients_are_shortened(rng, clip):
+    source = source_of(1e3 * rng.normal(size=(1, 20, 20)))
+
+    class Steep(MeanSquare):
+        def loss(self, outputs, targets):
+            return 1e6 * super().loss(outputs, targets)
+
+    net = new_net(
+        in_precision(TinyNet(), 1, "float32", CPU, 2),
+        Steep(),
+        device=CPU,
+        lr=0.01,
+        clip=clip,
+        optimizer="SGD",
+    )
+    before = [p.detach().clone() for p in net.module_.parameters()]
+    train(net, crops_of(source, max_steps=1))
+    moved = sum((p - q).square().sum() for p, q in zip(net.module_.parameters(), before)).sqrt()
+    assert moved.item() == pytest.approx(0.01 * clip, rel=0.01) if clip else moved > 1
+
+
 def test_loss_that_is_no_number(rng):
     source = source_of(rng.normal(size=(1, 20, 20)))
     net = worsening_net(source, lr=1e38)

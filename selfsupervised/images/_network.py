@@ -29,6 +29,9 @@ from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memo
 TILE_BYTES = 2**31
 SMALL = 2**18  # pixels that are surely predicted at once
 N_EPOCHS, LONGEST_EPOCH = 50, 200
+# Of the gradient. Usual ones are of 0.05 to 0.3; a few a thousand times as long came after 1300
+# steps at one rate, and undid all that had been learned.
+LONGEST_GRADIENT = 0.5
 
 
 class NetworkDenoiser(Saved, ImageDenoiser):
@@ -221,6 +224,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             lr=self._setting("lr"),
             optimizer=self._setting("optimizer"),
             halvings=self._setting("halvings"),
+            clip=LONGEST_GRADIENT,
             patience=self.patience,
             callbacks=self.callbacks,
             compiled=self.compile,

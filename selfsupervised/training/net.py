@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -56,6 +56,7 @@ def new_net(
     optimizer="Adam",
     halvings=(),
     averaging=None,
+    clip=None,
     patience=None,
     valid=None,
     callbacks=None,
@@ -82,6 +83,8 @@ def new_net(
         Shares of all steps after which the learning rate is halved.
     averaging : float or None
         See `Average`; by default weights are not averaged.
+    clip : float or None
+        Longest gradient, over all weights; longer ones are shortened to it.
     patience : int or None
         See `BestState`.
     valid : Dataset or None
@@ -101,6 +104,8 @@ def new_net(
     own: list = [*(callbacks or []), ("best", BestState(patience))]
     if averaging is not None:
         own.append(("average", Average(averaging)))
+    if clip is not None:
+        own.append(("clip", GradientNormClipping(clip)))
     if halvings:
         schedule = partial(halved, at=tuple(halvings), max_steps=max_steps)
         own.append(("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch")))
