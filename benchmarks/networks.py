@@ -34,11 +34,11 @@ from selfsupervised.networks import Noise2SelfUNet
 from selfsupervised.training.net import halved
 
 SIGMA = 25
-# Settings are for two slow cores: all sections together take half an hour.
+# Settings are for two slow cores: all sections together take about an hour.
 MINUTES = 1.2  # of training, for each scheme and picture of `one`
 MARKS = (1, 2, 5, 10)  # minutes in the table of `one`
 TRIAL_STEPS = 10  # by which the number of steps in those minutes is predicted
-FOLDER_STEPS = 1000
+FOLDER_STEPS = 4000
 SMALL_STEPS, SMALL_EDGE = 200, 128  # of `lambda` and `gamma`: steps, and edge of the pictures
 QUICK_STEPS, QUICK_PATCH = 4, 32
 SCHEMES = {
