@@ -415,6 +415,17 @@ def test_noise2self_draws_random_subsets_anew(partition, rng):
     assert len(drawn) == (60 if not isinstance(partition, ss.PixelGrid) else 9)
 
 
+def test_noise2self_hides_no_neighbour_on_a_grid(rng):
+    """The stand-in for a pixel of a grid is the mean of all its direct neighbours."""
+    x = rng.normal(size=(1, 1, 12, 12)).astype(np.float32)
+    mean = sum(np.roll(x, step, axis) for axis in (-1, -2) for step in (-1, 1)) / 4
+    inner = np.s_[..., 1:-1, 1:-1]
+    for partition, equal in ((ss.PixelGrid(2), True), (ss.RandomPixels(4), False)):
+        seen, (_, J) = ss.Noise2SelfDenoiser(partition=partition).scheme(x, rng, 0)
+        J = J[inner] > 0
+        assert J.any() and np.allclose(seen[inner][J], mean[inner][J], atol=1e-6) is equal
+
+
 def test_noise2self_footprint_hides_neighbours(rng):
     x = rng.normal(size=(1, 1, 12, 12)).astype(np.float32)
     denoiser = ss.Noise2SelfDenoiser(partition=ss.PixelGrid(6, footprint="horizontal"), fill=99.0)

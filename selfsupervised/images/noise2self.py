@@ -43,8 +43,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         The subsets J of each crop. By default ``RandomPixels(4)``, so that each step learns from
         a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
         released code ``PixelGrid(4)``. Random subsets are others in each step, whatever their
-        `random_state`: from those of a grid, a network learns in time where J is, and trusts
-        what it is shown in other places.
+        `random_state`. With a grid, long training on one image made its output worse.
     fill : {{"neighbors", "uniform", "random_neighbor"}} or float, default="neighbors"
         What stands in the place of J in training, see `fill_missing`; a number is in
         normalised units. The paper has uniform random values, its notebook on a single image a
