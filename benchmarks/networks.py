@@ -28,9 +28,10 @@ from selfsupervised import (
     NLRidgeDenoiser,
     Noise2SameDenoiser,
     Noise2SelfDenoiser,
+    RandomPixels,
 )
 from selfsupervised.images._network import N_EPOCHS
-from selfsupervised.networks import Noise2SelfUNet
+from selfsupervised.networks import Noise2SelfUNet, self_ensemble
 from selfsupervised.training.net import halved
 
 SIGMA = 25
@@ -52,6 +53,8 @@ FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 3e-3}
 HALVINGS = Noise2SelfDenoiser.halvings  # that of all
 # Noise2Same is told to follow Theorem 2 and estimate the noise, rather than Theorem 1.
 OWN = {"Noise2Same": {"lambda_inv": "noise"}}
+# What the paper's own text has: random values, few pixels, all of them hidden in the end.
+PAPER = {"partition": RandomPixels(25), "fill": "uniform", "inference": "j_invariant"}
 
 
 def say(*what):
@@ -223,7 +226,7 @@ def supervised(noisy, targets, steps, axis):
 
     def denoise(image):
         with torch.no_grad():
-            out = network(as_input([image]))[0].double().numpy() * scale + mean
+            out = self_ensemble(network, as_input([image]))[0].double().numpy() * scale + mean
         return out[0] if axis is None else np.moveaxis(out, 0, -1)
 
     return denoise
@@ -233,6 +236,11 @@ def fitted(scheme, noisy, steps, axis, **settings):
     estimator = scheme(**FOLDER, max_steps=steps, channel_axis=axis, random_state=0)
     estimator.set_params(**settings).fit(noisy)
     return lambda image: estimator.transform(image[None])[0]
+
+
+def halves(pictures):
+    """The four pictures that have one pixel of each 2 x 2."""
+    return [x[i::2, j::2] for x in pictures for i in (0, 1) for j in (0, 1)]
 
 
 def mean_psnr(denoise, pictures):
@@ -246,9 +254,14 @@ def folder(report, quick, minutes, axis):
     trainings = {
         "clean targets": partial(supervised, noisy, clean, steps, axis),
         "noisy pairs (Noise2Noise)": partial(supervised, noisy, again, steps, axis),
+        # What the scale of its pictures alone costs Neighbor2Neighbor.
+        "clean targets, half size": partial(supervised, *map(halves, (noisy, clean)), steps, axis),
     }
     for name, scheme in SCHEMES.items():
         trainings[name] = partial(fitted, scheme, noisy, steps, axis, **OWN.get(name, {}))
+    trainings["Noise2Self as in its paper"] = partial(
+        fitted, Noise2SelfDenoiser, noisy, steps, axis, **PAPER
+    )
     test_name = "Set12" if axis is None else "Set9"
     test = list(with_noise(test_name, gaussian(SIGMA), quick=quick))
     rows, figures = [], {}

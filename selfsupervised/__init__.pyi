@@ -43,6 +43,7 @@ from .partitions import (
     RandomPixels,
     Repeats,
     SinglePixels,
+    StratifiedPixels,
 )
 from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 from .variance_stabilizer import VarianceStabilizer
@@ -83,6 +84,7 @@ __all__ = [
     "Self2SelfPlusDenoiser",
     "SelfSupervisedScorer",
     "SinglePixels",
+    "StratifiedPixels",
     "TotalVariationDenoiser",
     "VarianceStabilizer",
     "WaveletDenoiser",

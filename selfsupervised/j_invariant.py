@@ -64,13 +64,16 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         What stands in the place of hidden and missing pixels, see `fill_missing`. None leaves
         NaN, for denoisers that cope with it. Regressors do not see hidden columns at all; a
         number fills other missing entries, otherwise put an imputer before the regressor.
-    mix : {None, "optimal"} or float, default=None
+    mix : {None, "optimal", "local"} or float, default=None
         The output is ``mix * f(x) + (1 - mix) * x``. "optimal" is noise variance / loss,
-        measured for each image (Section 4.2); with it the output is closer to the clean image
-        but no longer J-invariant. `score` is always that of the J-invariant output.
+        measured for each image (Section 4.2); "local", for images, the same around each pixel, so
+        that what is hard to predict keeps more of what was measured. With either the output is
+        closer to the clean image but no longer J-invariant. `score` is always that of the
+        J-invariant output.
     noise_variance : float, default=None
-        Variance of the noise, in squared units of the data, for ``mix="optimal"``. By default
-        it is estimated for each image, as by `estimate_noise`.
+        Variance of the noise, in squared units of the data, for "optimal" and "local". By
+        default it is estimated for each image, as by `estimate_noise`: one for all pixels for
+        "optimal", and for "local" one that may grow with the signal (``"poisson_gaussian"``).
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random fills.
     n_jobs : int, default=None

@@ -83,9 +83,9 @@ if HAS_NETWORKS:
 
     TINY = {"module": TinyNet, "max_steps": 2, "batch_size": 2, "patch_size": None}
     NETWORK_DENOISERS += [
-        ss.Neighbor2NeighborDenoiser(**TINY),
+        ss.Neighbor2NeighborDenoiser(**TINY, test_time_augmentation=False),
         ss.Noise2SameDenoiser(**TINY, lambda_inv="noise"),
-        ss.Noise2SelfDenoiser(**TINY, inference="j_invariant"),
+        ss.Noise2SelfDenoiser(**TINY, inference="j_invariant", test_time_augmentation=False),
         ss.Self2SelfDenoiser(**TINY, n_predictions=2),
         ss.Self2SelfPlusDenoiser(**TINY, n_predictions=2),
     ]

@@ -300,6 +300,67 @@ def test_mixing(clean):
     assert_allclose(half, 0.5 * (f + noisy))
 
 
+def half_striped(rng):
+    """Flat on the left, on the right stripes that no smoothing leaves; brightness 0.5 to 1.5."""
+    clean = np.add.outer(np.linspace(0.5, 1.5, 128), np.zeros(128))
+    clean[:, 64:] += 0.3 * (-1.0) ** np.arange(64)
+    return clean, clean + rng.normal(0, 0.1, clean.shape)
+
+
+def test_local_mixing(rng):
+    """Each place has the weight of its own loss."""
+    clean, noisy = half_striped(rng)
+    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(2), noise_variance=0.01)
+    f, overall, local = (
+        clone(wrapper).set_params(mix=mix).fit_transform(noisy[None])[0]
+        for mix in (None, "optimal", "local")
+    )
+    errors = [np.mean((out - clean) ** 2) for out in (f, noisy, overall, local)]
+    assert errors[3] < 0.75 * min(errors[:3])
+    weight = (local - noisy) / (f - noisy)
+    flat, striped = (np.median(part) for part in (weight[:, :40], weight[:, 88:]))
+    assert flat > 0.85
+    loss = np.mean((f - noisy)[:, 88:] ** 2)
+    assert striped == pytest.approx(0.01 / loss, rel=0.1)
+    # Negative control: where all places are alike there is nothing to gain.
+    clean, noisy = (image[:, :64] for image in (clean, noisy))
+    overall, local = (
+        clone(wrapper).set_params(mix=mix).fit_transform(noisy[None])[0]
+        for mix in ("optimal", "local")
+    )
+    assert np.mean((local - clean) ** 2) > 0.95 * np.mean((overall - clean) ** 2)
+
+
+def test_local_mixing_knows_noise_that_grows_with_the_signal(rng):
+    clean = np.outer(np.linspace(2, 60, 128), np.ones(128)) + 10 * np.eye(128)
+    noisy = rng.poisson(clean)[None].astype(float)
+    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(2))
+    mixed = {
+        mix: np.mean((clone(wrapper).set_params(mix=mix).fit_transform(noisy) - clean) ** 2)
+        for mix in (None, "optimal", "local")
+    }
+    assert mixed["local"] < min(mixed[None], mixed["optimal"])
+
+
+def test_local_mixing_elsewhere(rng):
+    X = rng.normal(size=(1, 20, 22, 3))
+    X[0, 3, 3, 1] = np.nan
+    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(channel_axis=-1))
+    f = wrapper.fit_transform(X)
+    out = clone(wrapper).set_params(mix="local", noise_variance=0.4).fit_transform(X)
+    assert out[0, 3, 3, 1] == f[0, 3, 3, 1]
+    weight = ((out - X) / (f - X))[0, 10:]
+    assert_allclose(weight[..., 0], weight[..., 1], rtol=1e-6)  # one for all channels
+    assert weight.std() > 1e-3
+    volume = rng.normal(size=(1, 9, 10, 11))
+    wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser(), mix="local")
+    assert np.isfinite(wrapper.fit_transform(volume)).all()
+    constant = np.ones((1, 6, 6))
+    assert_array_equal(wrapper.fit_transform(constant), constant)
+    with pytest.raises(ValueError, match="mix='local' is for images"):
+        ss.JInvariantWrapper(Ridge(), mix="local").fit_transform(rng.normal(size=(50, 4)))
+
+
 def test_mixing_elsewhere(rng):
     X = rng.normal(size=(1, 9, 9))
     X[0, 3, 3] = np.nan

@@ -30,6 +30,7 @@ from selfsupervised.images.neighbor2neighbor import (  # noqa: E402
 )
 from selfsupervised.images.noise2same import Noise2SameLoss, stratified  # noqa: E402
 from selfsupervised.images.noise2self import Noise2SelfLoss  # noqa: E402
+from selfsupervised.mixing import mixed  # noqa: E402
 from selfsupervised.networks import DnCNN, FilledUNet, Noise2SelfUNet, UNet  # noqa: E402
 from selfsupervised.partitions.held_out import held_out  # noqa: E402
 from selfsupervised.training.data import fill_crops  # noqa: E402
@@ -90,7 +91,8 @@ def test_score_is_minus_the_held_out_loss(denoiser, noisy):
     fitted = clone(denoiser).set_params(max_steps=5).fit(X)
     assert fitted.held_out_partition_.get_params() == ss.HeldOutPixels().get_params()
     if getattr(fitted, "inference", "direct") == "direct" and not hasattr(fitted, "sampling"):
-        assert fitted.score(X) == pytest.approx(-fitted.held_out_loss_, rel=1e-4)
+        one_pass = clone(denoiser).set_params(max_steps=5, test_time_augmentation=False).fit(X)
+        assert one_pass.score(X) == pytest.approx(-fitted.held_out_loss_, rel=1e-4)
     (pair,) = ss.HeldOutPixels().split(X)
     error = fitted.transform(ss.fill_missing(pair.seen))[pair.where] - pair.judged
     assert fitted.score(X) == pytest.approx(-np.mean(error**2))
@@ -230,6 +232,33 @@ def test_tiles_make_no_difference(rng):
     fitted = ss.Noise2SelfDenoiser(**{**TINY, "module": module}).fit(X)
     whole = fitted.transform(X)
     np.testing.assert_allclose(fitted.set_params(tile=24).transform(X), whole, atol=1e-4)
+
+
+def test_test_time_augmentation(rng):
+    """A mirrored image has the mirrored output, in tiles, too; by one view alone it has not."""
+    X = rng.normal(100, 5, (1, 32, 40))  # no padding, which may be longer on one side
+    module = partial(UNet, width=2, depth=2)
+    fitted = ss.Neighbor2NeighborDenoiser(**{**TINY, "module": module}).fit(X)
+
+    def difference(**params):
+        out = fitted.set_params(**params).transform(X)
+        turned = fitted.transform(np.rot90(X[:, :, ::-1], axes=(1, 2)))
+        return np.abs(np.rot90(out[:, :, ::-1], axes=(1, 2)) - turned).max()
+
+    assert difference() < 1e-4
+    assert difference(test_time_augmentation=False) > 1e-3
+    alone = fitted.transform(X)
+    fitted.set_params(test_time_augmentation=True, augment=False)
+    np.testing.assert_array_equal(fitted.transform(X), alone)
+
+
+@pytest.mark.parametrize("size", [(60, 70), (61, 67)])
+def test_tiles_of_views_are_views_of_tiles(size, rng):
+    X = rng.normal(100, 5, (1, *size))
+    module = partial(UNet, width=2, depth=2)
+    fitted = ss.Neighbor2NeighborDenoiser(**{**TINY, "module": module}).fit(X)
+    whole = fitted.transform(X)
+    np.testing.assert_allclose(fitted.set_params(tile=48).transform(X), whole, atol=1e-4)
 
 
 def test_memory_maps(rng, tmp_path):
@@ -444,7 +473,7 @@ def test_noise2self_inference(noisy, clean):
     fitted = ss.Noise2SelfDenoiser(Blur, max_steps=60, lr=1e-2, batch_size=2).fit(X)
     direct = fitted.transform(X)
     blind = fitted.set_params(inference="j_invariant").transform(X)
-    J = ss.RandomPixels(4).labels(noisy.shape) == 2
+    J = ss.StratifiedPixels(2).labels(noisy.shape) == 2
     moved = fitted.transform(np.where(J, X + 10, X))
     np.testing.assert_allclose(moved[0][J], blind[0][J], atol=1e-6)
     assert np.abs(moved - blind).max() > 0.1
@@ -455,6 +484,9 @@ def test_noise2self_inference(noisy, clean):
     assert errors[0] < errors[1] < errors[2]
     mix = (optimal - X) / (blind - X)
     np.testing.assert_allclose(mix, mix.mean(), atol=1e-2)
+    local = fitted.set_params(inference="local").transform(X)
+    assert np.mean((local - clean) ** 2) < errors[1]
+    np.testing.assert_allclose(local[0], mixed([blind[0]], [X[0]], "local")[0], atol=1e-5)
 
 
 # -- Noise2Same ------------------------------------------------------------------------------

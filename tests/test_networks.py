@@ -14,6 +14,7 @@ from selfsupervised.networks import (  # noqa: E402
     needed_multiple,
     padded,
     receptive_radius,
+    self_ensemble,
 )
 
 NETWORKS = [UNet, DnCNN, ResidualUNet, Noise2SelfUNet]
@@ -334,3 +335,24 @@ def test_probing_leaves_the_module_alone():
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("spatial", [(6, 9), (3, 6, 9)])
+def test_self_ensemble(spatial):
+    """The mean over views does not depend on the view; that over one does."""
+    x = torch.randn(2, 1, *spatial)
+
+    def shifted(x):
+        return torch.cat([x.roll(1, -1), 2 * x], dim=1)
+
+    def turned(x):
+        return torch.rot90(x.flip(-1), 1, (-2, -1))
+
+    out = self_ensemble(shifted, x)
+    assert out.shape == (2, 2, *spatial)
+    assert torch.allclose(out[:, 1:], 2 * x)
+    assert torch.allclose(self_ensemble(shifted, turned(x)), turned(out))
+    assert not torch.allclose(shifted(turned(x)), turned(shifted(x)))
+    # A step to the side in all views is the mean of steps to the four sides.
+    around = sum(x.roll(step, axis) for step in (1, -1) for axis in (-1, -2)) / 4
+    assert torch.allclose(out[:, :1], around)

@@ -14,6 +14,8 @@ PIXEL_PARTITIONS = [
     ss.PixelGrid(2),
     ss.PixelGrid(4),
     ss.PixelGrid(3, per_channel=True),
+    ss.StratifiedPixels(2),
+    ss.StratifiedPixels(3, per_channel=True),
     ss.RandomPixels(5),
     ss.RandomPixels(5, per_channel=True),
     ss.SinglePixels(),
@@ -89,6 +91,37 @@ def test_random_pixels_by_seed_and_shape(rng):
         assert len(list(ss.RandomPixels(4, random_state=state).split(X))) == 4
 
 
+@pytest.mark.parametrize(
+    ("stride", "shape"), [(2, (8, 12)), (3, (9, 6)), ((2, 1, 3), (4, 5, 6)), (2, (7, 1))]
+)
+def test_stratified_pixels(stride, shape):
+    """Each whole box has one pixel of each subset, in an order of its own."""
+    partition = ss.StratifiedPixels(stride)
+    labels, n = partition.labels(shape), partition.n_subsets_for([shape])
+    strides = np.broadcast_to(stride, len(shape))
+    boxes = [
+        labels[tuple(slice(s * i, s * (i + 1)) for s, i in zip(strides, corner))].ravel()
+        for corner in np.ndindex(*(size // s for s, size in zip(strides, shape)))
+    ]
+    assert all(sorted(box) == list(range(n)) for box in boxes)
+    assert len({tuple(box) for box in boxes}) > len(boxes) / 3 or not boxes
+    assert_array_equal(labels, partition.labels(shape))
+    other = ss.StratifiedPixels(stride, random_state=1).labels(shape)
+    assert (labels != other).any()
+
+
+def test_hidden_pixels_of_boxes_have_more_visible_neighbours():
+    """What it is for, beside random pixels; and it is not the grid, where all are the same."""
+    hidden_neighbours = {}
+    for partition in (ss.StratifiedPixels(2), ss.RandomPixels(4), ss.PixelGrid(2)):
+        labels = partition.labels((200, 200))
+        same = [labels == np.roll(labels, step, axis) for step in (1, -1) for axis in (0, 1)]
+        hidden_neighbours[type(partition).__name__] = np.mean(same)
+    assert hidden_neighbours["RandomPixels"] == pytest.approx(1 / 4, abs=0.01)
+    assert hidden_neighbours["StratifiedPixels"] == pytest.approx(1 / 8, abs=0.01)
+    assert hidden_neighbours["PixelGrid"] == 0
+
+
 def test_feature_blocks(rng):
     X = rng.normal(size=(30, 9))
     partition = ss.FeatureBlocks(3, n_folds=2)
@@ -153,7 +186,14 @@ FOOTPRINTS = [
 
 @pytest.mark.parametrize("footprint", FOOTPRINTS, ids=str)
 @pytest.mark.parametrize(
-    "partition", [ss.PixelGrid(6), ss.RandomPixels(20), ss.PixelGrid(6, per_channel=True)], ids=repr
+    "partition",
+    [
+        ss.PixelGrid(6),
+        ss.StratifiedPixels(6),
+        ss.RandomPixels(20),
+        ss.PixelGrid(6, per_channel=True),
+    ],
+    ids=repr,
 )
 def test_footprint_hides_neighbors_and_judges_pixels(rng, partition, footprint):
     X = rng.normal(size=(2, 12, 13, 3))
@@ -259,6 +299,8 @@ def test_third_party_partition(noisy):
         (ss.PixelGrid(0), np.ones((1, 4, 4)), "positive integer.* got 0"),
         (ss.PixelGrid(2.5), np.ones((1, 4, 4)), "positive integer.* got 2.5"),
         (ss.PixelGrid(True), np.ones((1, 4, 4)), "positive integer.* got True"),
+        (ss.StratifiedPixels(1), np.ones((1, 4, 4)), "StratifiedPixels with stride=1 hides every"),
+        (ss.StratifiedPixels(4), np.ones((1, 1, 1)), "nothing to see: use more subsets"),
         (ss.RandomPixels(1), np.ones((1, 4, 4)), "at least 2, since .* nothing to see; got 1"),
         (ss.RandomPixels("a"), np.ones((1, 4, 4)), "integer of at least 2"),
         (ss.PixelGrid(2, per_channel=True), np.ones((1, 4, 4)), "images without channels"),

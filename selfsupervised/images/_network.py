@@ -18,7 +18,13 @@ from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parame
 from selfsupervised._validation import check_channel_axis, check_ndim, is_ragged, output_dtype
 from selfsupervised.fill import as_seed
 from selfsupervised.images._saved import Saved
-from selfsupervised.networks import Noise2SelfUNet, needed_multiple, receptive_radius
+from selfsupervised.networks import (
+    Noise2SelfUNet,
+    needed_multiple,
+    padded,
+    receptive_radius,
+    self_ensemble,
+)
 from selfsupervised.partitions import HeldOutPixels
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
 from selfsupervised.training.net import new_net, seeded, train
@@ -66,6 +72,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         "compile": ["boolean"],
         "callbacks": [None, list],
         "warm_start": ["boolean"],
+        "test_time_augmentation": ["boolean"],
         "tile": [None, Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
         "verbose": ["verbose"],
@@ -310,7 +317,14 @@ class NetworkDenoiser(Saved, ImageDenoiser):
 
     def predict(self, x):
         """Output for a normalised image or tile, (n_channels, *spatial), float32."""
-        return self._pass(fill_crops(x[None])[0])
+        passes = self.net_.module_.eval()
+        network = partial(self._output, passes)
+        if self.augment and self.test_time_augmentation:
+            network = partial(self_ensemble, network)
+        with torch.inference_mode():
+            seen = torch.from_numpy(fill_crops(x[None])).to(self.net_.device)
+            # Padded before it is turned, so that the views of a tile are tiles of the views.
+            return padded(network, seen, passes.multiple)[0].cpu().numpy()
 
     def _denoise_lazily(self, image):
         """Denoise an image that is read tile by tile, and no more of it at once."""
@@ -325,14 +339,9 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         out = predict_tiles(predict, x, **self._tiles(x.shape[1:]))
         return self._channels_last(out.astype(output_dtype(image.dtype)))
 
-    def _pass(self, x):
-        return self._pass_batch(x[None])[0]
-
-    def _pass_batch(self, x):
-        module = self.net_.module_.eval()
-        with torch.inference_mode():
-            (output,) = module(torch.from_numpy(x).to(self.net_.device))
-        return output.cpu().numpy()
+    @staticmethod
+    def _output(passes, x):
+        return passes(x)[0]
 
     def _tiles(self, shape):
         """How `predict_tiles` is to cut an image."""

@@ -57,7 +57,7 @@ SHARED = """
     warm_start : bool, default=False
         Whether `fit` goes on from the fitted network, with the same normalisation and the same
         held-out pixels, but a new optimizer and schedule.
-    tile : int, default=None
+{inference}    tile : int, default=None
         Edge of the tiles in which `transform` works, in pixels. By default images are taken
         whole up to about 2 GiB of memory.
     channel_axis : {{None, -1}}, default=None
@@ -67,6 +67,12 @@ SHARED = """
         NumPy's own random states are left alone.
     verbose : int, default=0
         Above 0, a line on standard error shows the step, both losses and steps per second.
+"""
+
+INFERENCE = """
+    test_time_augmentation : bool, default=True
+        Whether outputs are means over the eight mirrored and rotated views of an image, where
+        training had such (`augment`). False takes an eighth of the time.
 """
 
 ATTRIBUTES = """
@@ -113,7 +119,8 @@ def described(schedules=None, **defaults):
     """Class decorator that puts the shared text where the docstring says ``{parameters}`` etc."""
     texts = {"attributes": ATTRIBUTES, "notes": NOTES}
     training = TRAINING.format(**defaults) if schedules is None else _scheduled(schedules)
-    texts["parameters"] = training.rstrip() + SHARED.format()
+    inference = INFERENCE.lstrip("\n") if schedules is None else ""
+    texts["parameters"] = training.rstrip() + SHARED.format(inference=inference)
 
     def describe(cls):
         doc = cls.__doc__

@@ -18,13 +18,13 @@ from selfsupervised._sklearn_compat import StrOptions
 from selfsupervised.fill import check_fill
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
-from selfsupervised.mixing import mixed
-from selfsupervised.partitions import PixelPartition, RandomPixels
+from selfsupervised.mixing import WAYS, mixed
+from selfsupervised.partitions import PixelPartition, RandomPixels, StratifiedPixels
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-N_SUBSETS = 4  # a quarter of the pixels to learn from in each step, most among visible neighbours
+STRIDE = 2  # a quarter of the pixels to learn from in each step, nearly all with visible neighbours
 
 
 @described(batch_size=4, lr="3e-3")
@@ -40,8 +40,8 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         faster; the paper's are ``Noise2SelfUNet`` as it is and ``DnCNN``, both from
         `selfsupervised.networks`.
     partition : PixelGrid, RandomPixels or the like, default=None
-        The subsets J of each crop. By default ``RandomPixels(4)``, so that each step learns from
-        a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
+        The subsets J of each crop. By default ``StratifiedPixels(2)``, so that each step learns
+        from a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
         released code ``PixelGrid(4)``. Random subsets are others in each step, whatever their
         `random_state`. With a grid, long training on one image made its output worse.
     fill : {{"neighbors", "uniform", "random_neighbor"}} or float, default="neighbors"
@@ -52,7 +52,8 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         "direct" shows the network the noisy image as it is, in one pass, which the paper found
         better by 0.5 dB. "j_invariant" replaces one subset J after another and keeps the
         output on J, so that no pixel is predicted from itself. "optimal" mixes that with the
-        noisy image in the best ratio (Section 4.2), by the noise that is estimated for each.
+        noisy image in the best ratio (Section 4.2), by the noise that is estimated for each, and
+        "local" in the best ratio around each pixel, as `JInvariantWrapper` does.
     {parameters}
 
     Attributes
@@ -89,7 +90,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         **NetworkDenoiser._parameter_constraints,
         "partition": [None, PixelPartition],
         "fill": "no_validation",  # by `check_fill`, whose message says what there is
-        "inference": [StrOptions({"direct", "j_invariant", "optimal"})],
+        "inference": [StrOptions({"direct", "j_invariant", *WAYS})],
     }
 
     def __init__(
@@ -112,6 +113,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         compile=False,
         callbacks=None,
         warm_start=False,
+        test_time_augmentation=True,
         tile=None,
         channel_axis=None,
         random_state=0,
@@ -135,6 +137,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
             compile=compile,
             callbacks=callbacks,
             warm_start=warm_start,
+            test_time_augmentation=test_time_augmentation,
             tile=tile,
             channel_axis=channel_axis,
             random_state=random_state,
@@ -167,7 +170,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         if self.inference == "j_invariant":
             return out
         f, x = np.moveaxis(out, 0, -1), np.moveaxis(x, 0, -1)
-        return np.moveaxis(mixed([f], [x], "optimal", channel_axis=-1)[0], -1, 0)
+        return np.moveaxis(mixed([f], [x], self.inference, channel_axis=-1)[0], -1, 0)
 
     def _denoise_lazily(self, image):
         if self.inference != "direct":
@@ -180,8 +183,8 @@ class Noise2SelfDenoiser(NetworkDenoiser):
     def _labels(self, shape, rng=None):
         """Number of the subset of each pixel, (1 or n_channels, *spatial), and how many."""
         n_channels, *spatial = shape
-        partition = RandomPixels(N_SUBSETS) if self.partition is None else self.partition
-        if rng is not None and isinstance(partition, RandomPixels):
+        partition = StratifiedPixels(STRIDE) if self.partition is None else self.partition
+        if rng is not None and isinstance(partition, RandomPixels | StratifiedPixels):
             partition = clone(partition).set_params(random_state=rng)
         if not partition.per_channel:
             return partition.labels(tuple(spatial))[None], partition.n_subsets_for([spatial])

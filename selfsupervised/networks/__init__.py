@@ -10,6 +10,7 @@ generator, as in every torch module.
 
 from selfsupervised.networks.dncnn import DnCNN
 from selfsupervised.networks.dropout import StochasticDropout, without_dropout
+from selfsupervised.networks.ensemble import self_ensemble
 from selfsupervised.networks.filled import FilledUNet
 from selfsupervised.networks.gated import GatedConv
 from selfsupervised.networks.noise2self_unet import Noise2SelfUNet
@@ -35,5 +36,6 @@ __all__ = [
     "needed_multiple",
     "padded",
     "receptive_radius",
+    "self_ensemble",
     "without_dropout",
 ]

@@ -18,7 +18,13 @@ from selfsupervised.partitions.features import FeatureBlocks
 from selfsupervised.partitions.held_out import HeldOutPixels
 from selfsupervised.partitions.molecules import MoleculeSplit
 from selfsupervised.partitions.pair import Pair, assemble
-from selfsupervised.partitions.pixels import PixelGrid, PixelPartition, RandomPixels, SinglePixels
+from selfsupervised.partitions.pixels import (
+    PixelGrid,
+    PixelPartition,
+    RandomPixels,
+    SinglePixels,
+    StratifiedPixels,
+)
 from selfsupervised.partitions.repeats import Repeats
 
 __all__ = [
@@ -31,5 +37,6 @@ __all__ = [
     "RandomPixels",
     "Repeats",
     "SinglePixels",
+    "StratifiedPixels",
     "assemble",
 ]
