@@ -12,8 +12,8 @@ TRAINING = """
     batch_size : int, default={batch_size}
         Crops in a step.
     patch_size : int or tuple of int, default=None
-        Edge of the crops in pixels, or one for each spatial axis. By default 64 (32 for
-        volumes), or the size of the largest image if it is smaller. Of smaller images than
+        Edge of the crops in pixels, or one for each spatial axis. By default {patch}
+        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
         the crops, what is missing counts as not measured.
     augment : bool, default=True
         Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits

@@ -28,7 +28,7 @@ PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)
 DIAGONAL = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
-@described(batch_size=4, lr="3e-3")
+@described(batch_size=2, lr="3e-3", patch=128)
 class Neighbor2NeighborDenoiser(NetworkDenoiser):
     """Train a network on pairs of sub-sampled noisy images (Huang et al., CVPR 2021).
 
@@ -80,6 +80,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     """
 
     patch_multiple = 2
+    default_patch = {2: 128, 3: 32}  # in 2-D, pairs are of the size that others learn from
 
     _parameter_constraints: dict = {
         **NetworkDenoiser._parameter_constraints,
@@ -94,7 +95,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         gamma=2,
         sampler="random",
         max_steps=2000,
-        batch_size=4,
+        batch_size=2,
         patch_size=None,
         augment=True,
         lr=3e-3,

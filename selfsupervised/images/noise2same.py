@@ -31,7 +31,7 @@ WINDOW = 4  # boxes a side with a pixel of J each, where the root is taken local
 LEAST = 1e-12  # below, the root of the invariance term has no useful gradient
 
 
-@described(batch_size=4, lr="3e-3")
+@described(batch_size=4, lr="3e-3", patch=64)
 class Noise2SameDenoiser(NetworkDenoiser):
     """Train a network on all pixels under a bound on its use of each (Xie et al., NeurIPS 2020).
 
@@ -49,7 +49,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
     fill : {{"neighbors", "normal", "uniform", "random_neighbor"}}, default="neighbors"
         What stands in the place of J, see `fill_missing`; "normal", as in most experiments of
         the released code, are draws from N(0, 0.2**2) in normalised units.
-    masked : float, default=0.05
+    masked : float, default=0.1
         Share of the pixels in J, above 0 and up to 0.25: one at random in each square box of
         that size, drawn anew for each channel and each crop. The paper has 0.005, with which
         the second term is noisier.
@@ -106,7 +106,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         *,
         lambda_inv=2.0,
         fill="neighbors",
-        masked=0.05,
+        masked=0.1,
         local=True,
         max_steps=2000,
         batch_size=4,

@@ -27,7 +27,7 @@ from selfsupervised.training.passes import WeightedMSE, weighted_mean
 STRIDE = 2  # a quarter of the pixels to learn from in each step, nearly all with visible neighbours
 
 
-@described(batch_size=4, lr="3e-3")
+@described(batch_size=4, lr="3e-3", patch=64)
 class Noise2SelfDenoiser(NetworkDenoiser):
     """Train a network to predict masked pixels (Batson & Royer, ICML 2019).
 
