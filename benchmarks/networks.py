@@ -35,7 +35,7 @@ from selfsupervised.networks import Noise2SelfUNet, self_ensemble
 from selfsupervised.training.net import halved
 
 SIGMA = 25
-# Settings are for two slow cores: all sections together take about an hour.
+# Settings are for two slow cores: all sections together take about two hours.
 MINUTES = 1.2  # of training, for each scheme and picture of `one`
 MARKS = (1, 2, 5, 10)  # minutes in the table of `one`
 TRIAL_STEPS = 10  # by which the number of steps in those minutes is predicted
@@ -132,9 +132,9 @@ def single_pictures(quick):
         yield "camera, 0.1", noisy, clean, 1.0
 
 
-def one(report, quick, minutes, axis):
+def one(report, arguments):
     """Each scheme trained on the one picture it denoises."""
-    rows, curves, figures = [], [], {}
+    quick, rows, curves, figures = arguments.quick, [], [], {}
     for label, noisy, clean, peak in single_pictures(quick):
         search, seconds = timed(ours, noisy, families(noisy)["nl-means"])
         best = search.best_estimator_
@@ -156,7 +156,7 @@ def one(report, quick, minutes, axis):
             estimator = scheme(**OWN.get(name, {}), random_state=0)
             if quick:
                 estimator.set_params(patch_size=QUICK_PATCH)
-            steps = QUICK_STEPS if quick else steps_in(minutes, estimator, noisy)
+            steps = QUICK_STEPS if quick else steps_in(arguments.minutes, estimator, noisy)
             curve = Curve(estimator, noisy, clean, peak)
             estimator.set_params(max_steps=steps, callbacks=[curve])
             _, seconds = timed(estimator.fit, noisy[None])
@@ -262,10 +262,11 @@ def mean_psnr(denoise, pictures):
     return float(np.mean([psnr(denoise(noisy), clean) for _, noisy, clean in pictures]))
 
 
-def folder(report, quick, minutes, axis):
+def folder(report, arguments):
     """Trained on sixteen noisy pictures, applied to others."""
+    quick, axis = arguments.quick, -1 if arguments.colour else None
     clean, noisy, again = training_pictures(axis, quick)
-    steps = QUICK_STEPS if quick else FOLDER_STEPS
+    steps = QUICK_STEPS if quick else arguments.steps
     trainings = {
         "clean targets": partial(supervised, noisy, clean, steps, axis),
         "noisy pairs (Noise2Noise)": partial(supervised, noisy, again, steps, axis),
@@ -330,8 +331,9 @@ def ablation(scheme, parameter, values, pictures, quick):
     return found
 
 
-def best_lambda(report, quick, minutes, axis):
+def best_lambda(report, arguments):
     """Noise2Same, Fig. 4: the best weight of the invariance term follows the noise."""
+    quick = arguments.quick
     sigmas = (10, 50) if quick else (10, 25, 50)
     values = (0.5, 2.0) if quick else (0.25, 0.5, 1.0, 2.0, 4.0)
     rows, best = [], []
@@ -351,8 +353,9 @@ def best_lambda(report, quick, minutes, axis):
     return {"best": dict(zip(map(str, sigmas), best, strict=True)), "seen": seen}
 
 
-def best_gamma(report, quick, minutes, axis):
+def best_gamma(report, arguments):
     """Neighbor2Neighbor, Table 3: too little regularisation blurs, too much keeps noise."""
+    quick = arguments.quick
     values = (0.0, 2.0) if quick else (0.0, 2.0, 8.0, 20.0)
     pictures = small_pictures(SIGMA, quick)
     found = ablation(Neighbor2NeighborDenoiser, "gamma", values, pictures, quick)
@@ -374,19 +377,15 @@ def main():
         __doc__,
         only=("", f"run one section: {', '.join(SECTIONS)}"),
         minutes=(MINUTES, "minutes of each training on one picture"),
+        steps=(FOLDER_STEPS, "steps of each training on the folder"),
         colour=(0, "1: train and test the folder in colour"),
     )
     if arguments.only and arguments.only not in SECTIONS:
         raise SystemExit(f"--only takes one of {', '.join(SECTIONS)}; got {arguments.only}.")
-    report = Report("networks", arguments.save, arguments.only)
-    axis = -1 if arguments.colour else None
+    part = arguments.only + "-colour" * (arguments.only == "folder" and arguments.colour)
+    report = Report("networks", arguments.save, part)
     sections = [arguments.only] if arguments.only else SECTIONS
-    report.end(
-        **{
-            name: SECTIONS[name](report, arguments.quick, arguments.minutes, axis)
-            for name in sections
-        }
-    )
+    report.end(**{name: SECTIONS[name](report, arguments) for name in sections})
 
 
 if __name__ == "__main__":
