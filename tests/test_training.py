@@ -355,6 +355,27 @@ def test_best_state_is_kept(rng):
     assert np.argmin(losses) in (0, 1, 2)  # the mean is 0, and held-out pixels are few
 
 
+@pytest.mark.parametrize(("step", "stays"), [(0.01, True), (0.1, False)])
+def test_the_last_state_stays_where_the_best_is_so_by_chance(step, stays, rng):
+    """States that differ at random, and drift from the best at 0: by 0.2 at last, or by 2."""
+    source = source_of(rng.normal(size=(1, 40, 40)))
+
+    class Drifting(Worsening):
+        def forward(self, x):
+            generator = torch.Generator().manual_seed(int(self.level.item()) + 10)
+            return step * super().forward(x) + 0.3 * torch.randn(x.shape, generator=generator)
+
+    settings = {"max_steps": 20, "lr": 1 / step, "optimizer": "SGD"}
+    valid = HeldOut(source, seed=0)
+    net = new_net(Passes(Drifting()), Rising(), device=CPU, valid=valid, **settings)
+    train(net, crops_of(source, n_batches=5, max_steps=20))
+    losses, best = net.history[:, "valid_loss"], dict(net.callbacks_)["best"]
+    assert best.best_loss_ == min(losses) < losses[-1]
+    assert best.loss_ == (losses[-1] if stays else min(losses))
+    kept = net.module_.network.level.item()
+    assert kept == pytest.approx(18 if stays else 5 * np.argmin(losses) + 3)
+
+
 def test_patience(rng):
     source = source_of(rng.normal(size=(1, 20, 20)))
     net = worsening_net(source, patience=2, max_steps=50)

@@ -209,8 +209,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
                 if "train_loss" in row
             ]
         ).reshape(-1, 3)
-        held_out = self.loss_curve_[:, 2]
-        self.held_out_loss_ = float(np.fmin.reduce(held_out, initial=np.nan))
+        self.held_out_loss_ = float(unit * dict(self.net_.callbacks_)["best"].loss_)
         return self
 
     def _setting(self, name):

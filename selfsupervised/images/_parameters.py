@@ -92,7 +92,8 @@ ATTRIBUTES = """
         Share of the pixels that was held out.
     held_out_loss_ : float
         Mean squared error at the held-out pixels, in squared units of `X`, of the state that
-        was kept. NaN if the images are so small that none was held out.
+        was kept, without test-time augmentation. NaN if the images are so small that none was
+        held out.
     loss_curve_ : ndarray of shape (n_epochs, 3)
         At the end of each epoch the step, the mean training loss in the units of the paper's
         loss for normalised data, and the held-out loss in squared units of `X`.

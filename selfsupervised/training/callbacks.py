@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 from skorch.callbacks import Callback
+from skorch.utils import to_tensor
 
 
 class Average(Callback):
@@ -45,6 +46,11 @@ class Average(Callback):
 class BestState(Callback):
     """Keeps the weights of least held-out loss, restores them at the end, and stops early.
 
+    Of many states with about the same loss, the least is that of one with luck. The last one, of
+    the smallest learning rate, is as good or better: at the end of all steps it stays, unless the
+    best has a smaller loss by more than the standard error of their difference, where the
+    criterion tells the `entries` of the loss.
+
     Parameters
     ----------
     patience : int or None
@@ -56,6 +62,8 @@ class BestState(Callback):
         Steps so far.
     best_loss_ : float
         The least held-out loss, infinite as long as there is none.
+    loss_ : float
+        That of the state which is there at the end; NaN if nothing is held out.
     stopped_ : bool
         Whether it stopped the training.
     """
@@ -67,13 +75,20 @@ class BestState(Callback):
         """Forget what was before."""
         self.step_, self.best_step_ = 0, 0
         self.best_loss_, self.stopped_ = np.inf, False
-        self._state = None
+        self.loss_ = np.nan
+        self._state, self._judged = None, False
+        self._entries: list = []
+        self._best_entries: list = []
 
-    def on_batch_end(self, net, training, **kwargs):
+    def on_batch_end(self, net, training, batch=None, y_pred=None, **kwargs):
         """Count, and refuse a loss that is no number."""
         if not training:
+            if hasattr(net.criterion_, "entries"):
+                targets = to_tensor(batch[1], net.device)
+                self._entries.append(net.criterion_.entries(y_pred, targets).cpu().numpy())
             return
         self.step_ += 1
+        self._entries, self._judged = [], False
         loss = net.history[-1, "batches", -1, "train_loss"]
         if not np.isfinite(loss):
             raise FloatingPointError(
@@ -87,8 +102,10 @@ class BestState(Callback):
         loss = net.history[-1].get("valid_loss")
         if loss is None:  # nothing is held out of an image of a few pixels
             return
+        self._judged = True
         if loss < self.best_loss_:
             self.best_loss_, self.best_step_ = loss, self.step_
+            self._best_entries = self._entries
             state = net.module_.state_dict()
             self._state = {name: tensor.clone() for name, tensor in state.items()}
         if self.patience is not None and self.step_ - self.best_step_ >= self.patience:
@@ -96,10 +113,26 @@ class BestState(Callback):
             raise KeyboardInterrupt  # what skorch ends its loop by
 
     def on_train_end(self, net, **kwargs):
-        """Go back to the best state."""
-        if self._state is not None:
+        """Go back to the best state, unless the last is as good."""
+        if self._state is None:
+            return
+        if self._ended(net) and self._as_good():
+            self.loss_ = net.history[-1, "valid_loss"]
+        else:
+            self.loss_ = self.best_loss_
             net.module_.load_state_dict(self._state)
-            self._state = None
+        self._state = None
+
+    def _ended(self, net):
+        """Whether the weights are those of the last validation, after all steps."""
+        return self._judged and not self.stopped_ and len(net.history) == net.max_epochs
+
+    def _as_good(self):
+        """Whether the last losses are no larger than the best, but for chance."""
+        if not self._entries:
+            return False
+        excess = np.concatenate(self._entries) - np.concatenate(self._best_entries)
+        return excess.sum() <= np.sqrt(excess.size) * excess.std()
 
 
 class Progress(Callback):

@@ -159,9 +159,17 @@ class WeightedMSE(nn.Module):
         """Loss of a batch, in squared normalised units."""
         if self.training:
             return self.loss(outputs, targets)
-        target, weight = targets
         # The weights make the mean over items the mean over all held-out entries.
-        return (weight * (outputs[0] - target).square()).sum() / len(target)
+        return self._errors(outputs, targets).sum() / len(targets[0])
+
+    def entries(self, outputs, targets):
+        """The summands of the held-out loss, for each held-out entry one."""
+        return self._errors(outputs, targets)[targets[1] > 0]
+
+    @staticmethod
+    def _errors(outputs, targets):
+        target, weight = targets
+        return weight * (outputs[0] - target).square()
 
     def loss(self, outputs, targets):
         """Loss in training; to be implemented."""
