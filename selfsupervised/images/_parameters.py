@@ -42,8 +42,9 @@ SHARED = """
         Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
         decides which state is kept, and is what `score` reports.
     patience : int, default=None
-        Stop after so many steps without a smaller held-out loss. By default all steps are
-        taken; the best state is kept either way.
+        Stop after so many steps without a smaller held-out loss, and keep the best state. By
+        default all steps are taken, and the last state is kept unless an earlier one was better
+        by more than the standard error of the difference.
     precision : {{"auto", "float32", "bfloat16"}}, default="auto"
         What the network computes in. "auto" is bfloat16, with channels last in memory, where
         the processor or GPU has instructions for it, else float32.
