@@ -40,7 +40,8 @@ def mixed(out, data, mix, *, noise_variance=None, channel_axis=None):
     mean square of f(x)_j - x_j, the self-supervised loss, is U + V, and the mixture of least
     variance has the weight V / (U + V): noise variance / loss. Both means may be those of the
     whole image, as in the paper, or those around each pixel: what is hard to predict, such as
-    an edge, is then left as it was measured, and what is flat is left to f.
+    an edge, is then left as it was measured, and what is flat is left to f, as in the filter of
+    Lee (1980), where f is a local mean.
 
     Parameters
     ----------
@@ -63,6 +64,11 @@ def mixed(out, data, mix, *, noise_variance=None, channel_axis=None):
     ------
     ValueError
         If V would have to be estimated from a table, or local means would have to be taken.
+
+    References
+    ----------
+    Lee, "Digital Image Enhancement and Noise Filtering by Use of Local Statistics", IEEE Trans.
+    Pattern Anal. Mach. Intell. 2(2), 1980.
     """
     if not isinstance(data, list) and data.ndim == 2:
         if mix == "local":
@@ -75,12 +81,9 @@ def mixed(out, data, mix, *, noise_variance=None, channel_axis=None):
 
 def _mixed(f, x, mix, noise_variance, channel_axis):
     if mix == "optimal":
-        V = (
-            noise_level(x, channel_axis=channel_axis) ** 2
-            if noise_variance is None
-            else noise_variance
-        )
-        mix = _share(V, np.nanmean(np.square(f - x)))
+        if noise_variance is None:
+            noise_variance = noise_level(x, channel_axis=channel_axis) ** 2
+        mix = _share(noise_variance, np.nanmean(np.square(f - x)))
     elif mix == "local":
         line = noise_line(x, channel_axis=channel_axis) if noise_variance is None else None
         V = np.square(line.std(f)) if line else np.full(f.shape, noise_variance)

@@ -221,8 +221,8 @@ class StratifiedPixels(PixelGrid):
     """One pixel of each box in each subset, in random order: `PixelGrid` with its cells shuffled.
 
     Hidden pixels are spread as evenly as on a grid, so nearly all have visible neighbours,
-    while no pixel can be told by its place to be one of them, as by `RandomPixels`. What learns
-    from few masked pixels is best given such (Krull et al., Section 3.4).
+    while no pixel can be told by its place to be one of them, as by `RandomPixels`. Networks that
+    learn from masked pixels are given such, first by Krull et al.
 
     Parameters
     ----------
