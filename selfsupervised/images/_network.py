@@ -316,14 +316,8 @@ class NetworkDenoiser(Saved, ImageDenoiser):
 
     def predict(self, x):
         """Output for a normalised image or tile, (n_channels, *spatial), float32."""
-        passes = self.net_.module_.eval()
-        network = partial(self._output, passes)
-        if self.augment and self.test_time_augmentation:
-            network = partial(self_ensemble, network)
-        with torch.inference_mode():
-            seen = torch.from_numpy(fill_crops(x[None])).to(self.net_.device)
-            # Padded before it is turned, so that the views of a tile are tiles of the views.
-            return padded(network, seen, passes.multiple)[0].cpu().numpy()
+        over_views = self.augment and self.test_time_augmentation
+        return self._outputs(fill_crops(x[None]), over_views)[0]
 
     def _denoise_lazily(self, image):
         """Denoise an image that is read tile by tile, and no more of it at once."""
@@ -338,9 +332,18 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         out = predict_tiles(predict, x, **self._tiles(x.shape[1:]))
         return self._channels_last(out.astype(output_dtype(image.dtype)))
 
-    @staticmethod
-    def _output(passes, x):
-        return passes(x)[0]
+    def _outputs(self, x, over_views=False):
+        """Outputs for a batch that is filled, or their means over views."""
+        passes = self.net_.module_.eval()
+
+        def network(x):
+            return passes(x)[0]
+
+        module = partial(self_ensemble, network) if over_views else network
+        with torch.inference_mode():
+            x = torch.from_numpy(x).to(self.net_.device)
+            # Padded before it is turned, so that the views of a tile are tiles of the views.
+            return padded(module, x, passes.multiple).cpu().numpy()
 
     def _tiles(self, shape):
         """How `predict_tiles` is to cut an image."""

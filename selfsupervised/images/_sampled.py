@@ -231,20 +231,13 @@ class SampledDenoiser(NetworkDenoiser):
                 turn = draw_turn(rng) if self._setting("augment") else (False, 0)
                 batch = np.stack([x] * min(at_once, self.n_predictions - count))
                 seen = turned(self._sampled(batch, rng), *turn)
-                outputs = self._outputs(seen)
+                outputs = self._outputs(seen.copy())  # torch takes no view that runs backwards
                 for output in turned_back(outputs, *turn):
                     count += 1
                     gap = output - mean
                     mean += gap / count
                     squares += gap * (output - mean)
         return mean, np.sqrt(squares / max(count - 1, 1))
-
-    def _outputs(self, x):
-        module = self.net_.module_.eval()
-        with torch.inference_mode():
-            # A copy, as torch takes no view that runs backwards.
-            (output,) = module(torch.from_numpy(x.copy()).to(self.net_.device))
-        return output.cpu().numpy()
 
     def _masked(self, X, mask):
         """`X` as floats, NaN where `mask` says so."""
