@@ -27,7 +27,7 @@ from selfsupervised import (
     self_supervised_loss,
 )
 from selfsupervised.counts._expectation import expected_counts
-from selfsupervised.losses import mean_loss
+from selfsupervised.evaluation.losses import mean_loss
 
 # Squared errors of log(1 + counts scaled to 10,000), and of whole molecules by likelihood.
 LOSSES = {"mse": NormalizedSquaredError(1e4, transformation="log1p"), "poisson": "poisson"}

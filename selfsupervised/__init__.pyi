@@ -1,7 +1,5 @@
-from . import pl, pp
-from ._base import ImageDenoiser
-from ._denoise import denoise
-from ._function import FunctionDenoiser
+from .auto.denoise import denoise
+from .base import ImageDenoiser
 from .classical import (
     BilateralDenoiser,
     GaussianDenoiser,
@@ -11,7 +9,6 @@ from .classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
-from .correlation import CorrelatedNoiseWarning, noise_correlation
 from .counts import (
     CountNormalizer,
     NeighborDiffusionDenoiser,
@@ -21,7 +18,9 @@ from .counts import (
     PCARegression,
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
-from .fill import fill_missing
+from .evaluation.independence import CorrelatedNoiseWarning
+from .evaluation.same_split import InSample
+from .evaluation.scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 from .images.bayer import BayerPacker
 from .images.loading import load
 from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
@@ -29,10 +28,9 @@ from .images.noise2same import Noise2SameDenoiser
 from .images.noise2self import Noise2SelfDenoiser
 from .images.self2self import Self2SelfDenoiser
 from .images.self2self_plus import Self2SelfPlusDenoiser
-from .j_invariant import JInvariantWrapper
-from .model_selection import InSample
-from .noise import NoiseModel, estimate_noise
-from .outliers import OutlierRemover
+from .noise.correlation import noise_correlation
+from .noise.estimate import estimate_noise
+from .noise.line import NoiseModel
 from .partitions import (
     FeatureBlocks,
     HeldOutPixels,
@@ -45,8 +43,12 @@ from .partitions import (
     SinglePixels,
     StratifiedPixels,
 )
-from .scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
-from .variance_stabilizer import VarianceStabilizer
+from .partitions.fill import fill_missing
+from .singlecell import pl, pp
+from .wrappers.function import FunctionDenoiser
+from .wrappers.j_invariant import JInvariantWrapper
+from .wrappers.outlier_remover import OutlierRemover
+from .wrappers.variance_stabilizer import VarianceStabilizer
 
 __all__ = [
     "BayerPacker",

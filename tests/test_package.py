@@ -30,45 +30,6 @@ from cases import (
 ROOT = Path(ss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-# Who may import whom: each layer those before it, and itself. A module that is named with its
-# package is above the rest of it.
-LAYERS = [
-    [
-        "_sklearn_compat",
-        "_validation",
-        "_files",
-        "fill",
-        "_molecules",
-        "noise",
-        "_base",
-        "_function",
-        "_estimators",
-        "_blocks",
-        "_paired",
-    ],
-    [
-        "partitions",
-        "correlation",
-        "losses",
-        "j_invariant",
-        "scoring",
-        "model_selection",
-        "mixing",
-        "estimator_checks",
-        "_rows_as_images",
-        "_table_checks",
-        "variance_stabilizer",
-        "outliers",
-    ],
-    ["classical", "counts", "networks"],
-    ["training"],
-    ["images", "counts.autoencoder"],
-    ["_adata", "_auto", "_denoise", "io", "cli", "pp", "pl", "datasets", "__main__"],
-]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-# (importer, imported) against the direction, inside a function, with the reason in the code.
-LATE = {("_base", "scoring")}
-
 
 def test_exports_are_sorted_and_exist():
     assert ss.__all__ == sorted(ss.__all__)
@@ -116,40 +77,6 @@ def test_without_anndata_pp_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pp needs anndata" in done.stdout, done.stderr
     assert "selfsupervised[singlecell]" in done.stdout
-
-
-def imports(path):
-    """Absolute imports in a file: (module, whether at the top of the file)."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        top = node in tree.body
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, top) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"relative import in {path}"
-            yield node.module, top
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_one_way(path):
-    dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    name = dotted.split(".")[0]
-    if name == "__init__":
-        return
-    level = LEVEL.get(dotted, LEVEL[name])
-    for module, top in imports(path):
-        package, _, rest = module.partition(".")
-        if package == "selfsupervised" and rest:
-            other = rest.split(".")[0]
-            if not top and (name, other) in LATE:
-                continue
-            assert LEVEL.get(rest, LEVEL[other]) <= level, f"{name} imports {module}"
-        if package in ("torch", "skorch") or module == "torch":
-            assert name in ("networks", "training", "images"), f"{name} imports {module}"
-        if package in ("anndata", "scanpy"):
-            assert name in ("pp", "pl"), f"{name} imports {module}"
-        if module.startswith(("sklearn.utils._", "sklearn._", "sklearn.base._")):
-            assert name == "_sklearn_compat", f"{name} imports {module}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -228,7 +155,7 @@ def test_every_module_imports():
         part = name.split(".")[0]
         missing = part in ("networks", "training", "images") or name == "counts.autoencoder"
         missing = missing and not HAS_NETWORKS
-        missing |= part in ("pl", "pp") and not HAS_SINGLECELL
+        missing |= part == "singlecell" and not HAS_SINGLECELL
         if not module.name.endswith("__main__") and not missing:
             importlib.import_module(module.name)
 

@@ -7,8 +7,8 @@ from numbers import Integral, Real
 import numpy as np
 from skimage.restoration import denoise_bilateral
 
-from selfsupervised._base import ImageDenoiser
-from selfsupervised._sklearn_compat import Interval
+from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.sklearn_compat import Interval
 
 
 class BilateralDenoiser(ImageDenoiser):

@@ -4,8 +4,8 @@
 
 import numpy as np
 
-from selfsupervised._base import ImageDenoiser
-from selfsupervised.fill import fill_missing
+from selfsupervised.base import ImageDenoiser
+from selfsupervised.partitions.fill import fill_nan
 
 
 class DonutDenoiser(ImageDenoiser):
@@ -66,4 +66,4 @@ class DonutDenoiser(ImageDenoiser):
 
     def _complete(self, out):
         """Where nothing was measured within reach, the results nearest to it stand in."""
-        return fill_missing(out[None], channel_axis=self.channel_axis)[0]
+        return fill_nan(out[None], channel_axis=self.channel_axis)[0]

@@ -6,8 +6,8 @@ from numbers import Integral
 
 import numpy as np
 
-from selfsupervised._sklearn_compat import Interval
 from selfsupervised.classical.donut import DonutDenoiser
+from selfsupervised.core.sklearn_compat import Interval
 
 # Values gathered at a time: few enough to stay in the cache, many enough to amortise calls.
 BLOCK = 1 << 19

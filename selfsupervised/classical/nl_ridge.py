@@ -11,14 +11,14 @@ import numpy as np
 from joblib import effective_n_jobs
 from threadpoolctl import threadpool_limits
 
-from selfsupervised._base import ImageDenoiser
-from selfsupervised._sklearn_compat import Interval
+from selfsupervised.base import ImageDenoiser
 from selfsupervised.classical._groups import (
     add_patches,
     combine_groups,
     patch_matrix,
     similar_patches,
 )
+from selfsupervised.core.sklearn_compat import Interval
 
 # By number of spatial axes: edge of the patches in the first and the later passes, edge of the
 # window, distance of the references, and edge of the tiles, whose patches should fit the cache.

@@ -6,8 +6,8 @@ from numbers import Integral, Real
 
 from skimage.restoration import denoise_tv_chambolle
 
-from selfsupervised._base import ImageDenoiser
-from selfsupervised._sklearn_compat import Interval
+from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.sklearn_compat import Interval
 
 
 class TotalVariationDenoiser(ImageDenoiser):

@@ -8,9 +8,9 @@ import numpy as np
 import pywt
 from skimage.restoration import denoise_wavelet
 
-from selfsupervised._base import ImageDenoiser
-from selfsupervised._sklearn_compat import Interval, StrOptions
-from selfsupervised.noise import noise_level
+from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.noise.level import noise_level
 
 
 class WaveletDenoiser(ImageDenoiser):

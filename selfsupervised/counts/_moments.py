@@ -7,9 +7,9 @@ from itertools import chain
 
 import numpy as np
 
-from selfsupervised._molecules import check_counts, content_keys, thin_counts, turns
 from selfsupervised.counts._row_blocks import block_slices, row_slices, sum_over_blocks
 from selfsupervised.counts.normalizer import CountNormalizer, row_totals
+from selfsupervised.partitions.thinning import check_counts, content_keys, thin_counts, turns
 
 
 @dataclass

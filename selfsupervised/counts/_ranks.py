@@ -16,7 +16,7 @@ ranks. Regression is Noise2Self's own form, and bi-cross-validation's (Owen & Pe
 import numpy as np
 from scipy import linalg, sparse
 
-from selfsupervised.losses import SMALLEST_RATE
+from selfsupervised.evaluation.losses import SMALLEST_RATE
 
 FORMS = {"reconstruction", "regression"}
 EXACT = 500  # samples or features up to which the decomposition is exact

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._molecules import refuse_negative
+from selfsupervised.partitions.thinning import refuse_negative
 
 BLOCK = 1024  # cells of which a dense result is computed at once
 

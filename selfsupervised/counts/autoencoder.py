@@ -7,11 +7,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from selfsupervised._molecules import thin_counts
-from selfsupervised._sklearn_compat import Interval, validate_parameters
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import Interval, validate_parameters
 from selfsupervised.counts._tables import CellDenoiser, check_table
-from selfsupervised.fill import as_seed
 from selfsupervised.networks.count_autoencoder import CountAutoencoder
+from selfsupervised.partitions.thinning import thin_counts
 from selfsupervised.training.counts import (
     HeldOutMolecules,
     NegativeBinomialLoss,

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
-from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
 from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.counts.normalizer import FORWARD, INVERSE, CountNormalizer, row_totals
 

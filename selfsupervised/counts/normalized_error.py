@@ -5,7 +5,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from selfsupervised._validation import is_finite_number
+from selfsupervised.core.validation import is_finite_number
 from selfsupervised.counts.normalizer import FORWARD
 
 

@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.sparsefuncs import inplace_row_scale
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._molecules import refuse_negative
-from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
-from selfsupervised._validation import without_duplicates
+from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.validation import without_duplicates
 from selfsupervised.counts._expectation import FORWARD, INVERSE, expected_counts
+from selfsupervised.partitions.thinning import refuse_negative
 
 
 class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
-from selfsupervised._validation import without_duplicates
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised.core.validation import without_duplicates
 from selfsupervised.counts._ranks import FORMS, fit_decoder, leading_axes
 from selfsupervised.counts.normalizer import row_totals
-from selfsupervised.fill import as_seed
 
 
 class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -10,8 +10,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._molecules import check_counts, refuse_negative
-from selfsupervised._sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
 from selfsupervised.counts._choice import judge_ranks, simplest
 from selfsupervised.counts._ranks import FORMS, leading_axes
 from selfsupervised.counts._row_blocks import is_streamed
@@ -19,7 +19,7 @@ from selfsupervised.counts._tables import selected
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
-from selfsupervised.fill import as_seed
+from selfsupervised.partitions.thinning import check_counts, refuse_negative
 
 
 class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

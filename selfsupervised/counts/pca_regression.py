@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
 
 
 class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):

@@ -20,7 +20,6 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
-from selfsupervised._molecules import check_counts
 from selfsupervised.counts._choice import folds_of
 from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
 from selfsupervised.counts._ranks import make_decoder, signs_of
@@ -33,6 +32,7 @@ from selfsupervised.counts._row_blocks import (
 )
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_rank
+from selfsupervised.partitions.thinning import check_counts
 
 CALLER = "PCADenoiserCV"
 FEW = 64  # rows that are looked at before all

@@ -13,10 +13,11 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from selfsupervised._base import ImageDenoiser
-from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
-from selfsupervised._validation import check_channel_axis, check_ndim, is_ragged, output_dtype
-from selfsupervised.fill import as_seed
+from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.measurement import Measurement, output_dtype
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.images._saved import Saved
 from selfsupervised.networks import (
     Noise2SelfUNet,
@@ -29,7 +30,7 @@ from selfsupervised.partitions import HeldOutPixels
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
 from selfsupervised.training.net import new_net, seeded, train
 from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
-from selfsupervised.training.source import Source, is_lazy
+from selfsupervised.training.source import Source
 from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
 
 TILE_BYTES = 2**31
@@ -155,14 +156,14 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         MemoryError
             If memory is too small for a step.
         """
-        data = self._check(X)
+        measured = self._check(X)
         device = choose_device(self.device)
         again = self.warm_start and hasattr(self, "net_")
         if not again:
             self.seed_, self.held_out_fraction_ = as_seed(self.random_state), float(self.held_out)
             self.n_steps_ = 0
         source = Source(
-            data,
+            measured.data,
             channel_axis=self.channel_axis,
             fraction=self.held_out_fraction_,
             seed=self.seed_,
@@ -292,14 +293,14 @@ class NetworkDenoiser(Saved, ImageDenoiser):
 
     def _denoise(self, image):
         out = self.infer(self._normalized(image)).astype(np.float64)
-        return self._channels_last(out * self.scale_ + self.mean_)
+        return self._image_of(out * self.scale_ + self.mean_)
 
     def _channels_first(self, image):
         x = image[None] if self.channel_axis is None else np.moveaxis(image, -1, 0)
         self._check_like_fitted(len(x), x.ndim - 1)
         return x
 
-    def _channels_last(self, out):
+    def _image_of(self, out):
         return out[0] if self.channel_axis is None else np.moveaxis(out, 0, -1)
 
     def _normalized(self, image):
@@ -330,7 +331,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             return self.predict(part.astype(np.float32)) * self.scale_ + self.mean_
 
         out = predict_tiles(predict, x, **self._tiles(x.shape[1:]))
-        return self._channels_last(out.astype(output_dtype(image.dtype)))
+        return self._image_of(out.astype(output_dtype(image.dtype)))
 
     def _outputs(self, x, over_views=False):
         """Outputs for a batch that is filled, or their means over views."""
@@ -359,15 +360,10 @@ class NetworkDenoiser(Saved, ImageDenoiser):
     def _check(self, X):
         if not is_lazy(X):
             return super()._check(X)
-        name = type(self).__name__
         validate_parameters(self)
-        check_channel_axis(self.channel_axis, caller=name)
-        shapes: Any = [(1, *x.shape) for x in X] if is_ragged(X) else [X.shape]
-        for shape in shapes:
-            check_ndim(len(shape), shape, channel_axis=self.channel_axis, caller=name)
-            if 0 in shape:
-                raise ValueError(f"{name} expected at least one pixel, got shape {shape}.")
-        return X
+        return Measurement.of_lazy_images(
+            X, channel_axis=self.channel_axis, caller=type(self).__name__
+        )
 
     def _check_like_fitted(self, n_channels, n_dims):
         if (n_channels, n_dims) != (self.n_channels_, self.n_dims_):

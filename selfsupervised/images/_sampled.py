@@ -18,15 +18,15 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 
-from selfsupervised._sklearn_compat import Interval, StrOptions
-from selfsupervised._validation import as_float, is_ragged, restore
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.networks.filled import Filled
 from selfsupervised.networks.probing import needed_multiple
 from selfsupervised.training.data import HeldOut, draw_turn, target_of, turned, turned_back
 from selfsupervised.training.net import seeded
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
-from selfsupervised.training.source import is_lazy
 
 FAST_DROPOUT = 0.15  # of `FilledUNet`: without, it learns the noise after 3000 steps
 # What learns most in a given time, of what was tried; a hundredth of the paper's steps.
@@ -172,8 +172,9 @@ class SampledDenoiser(NetworkDenoiser):
                 f"{type(self).__name__} expected an array in memory for return_std=True, got a "
                 f"{type(X).__name__}; pass np.array(X)."
             )
-        both = [self._denoise_with_std(image) for image in self._check(X)]
-        return tuple(restore(list(images), X) for images in zip(*both, strict=True))
+        measured = self._check(X)
+        both = [self._denoise_with_std(image) for image in measured]
+        return tuple(measured.give_back(list(images)) for images in zip(*both, strict=True))
 
     def fit_transform(self, X, y=None, *, mask=None):
         """Fit, then transform the same images.
@@ -211,7 +212,7 @@ class SampledDenoiser(NetworkDenoiser):
             np.tile(x, (2, *[1] * (x.ndim - 1))),
         )
         both = both.astype(np.float64) * self.scale_
-        mean, std = self._channels_last(both[:n] + self.mean_), self._channels_last(both[n:])
+        mean, std = self._image_of(both[:n] + self.mean_), self._image_of(both[n:])
         if not self.keep_known:
             return mean, std
         missing = np.isnan(image)
@@ -255,7 +256,8 @@ class SampledDenoiser(NetworkDenoiser):
                 f"{type(self).__name__} expected an array in memory with mask=, got a "
                 f"{type(X).__name__}; put NaN where it is not measured, or pass np.array(X)."
             )
-        X, mask = as_float(X, caller=type(self).__name__), np.asarray(mask)
+        X = Measurement.of_array(X, caller=type(self).__name__).data
+        mask = np.asarray(mask)
         if self.channel_axis is not None and mask.shape == X.shape[:-1]:
             mask = mask[..., None]
         if mask.dtype != bool or mask.shape not in (X.shape, (*X.shape[:-1], 1)):

@@ -7,9 +7,10 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from selfsupervised._estimators import shapes_of
-from selfsupervised._sklearn_compat import Interval, StrOptions, validate_parameters
-from selfsupervised._validation import check_images, is_ragged, restore
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.validation import is_ragged
+from selfsupervised.evaluation.estimators import shapes_of
 
 
 class BayerPacker(TransformerMixin, BaseEstimator):
@@ -122,11 +123,12 @@ class BayerPacker(TransformerMixin, BaseEstimator):
             If `X` is no stack of frames of even edges, or a parameter is out of range.
         """
         black, span = self._levels()
+        frames = self._check(X)
         packed = [
             np.stack([frame[row::2, column::2] for row, column in self._places()], axis=-1)
-            for frame in self._check(X)
+            for frame in frames
         ]
-        return restore([(image - black) / span for image in packed], X)
+        return frames.give_back([(image - black) / span for image in packed])
 
     def inverse_transform(self, X):
         """Put packed images back into mosaics, in the units of the frames.
@@ -147,9 +149,9 @@ class BayerPacker(TransformerMixin, BaseEstimator):
             If `X` is no stack of images of four channels.
         """
         black, span = self._levels()
-        images = check_images(X, channel_axis=-1, caller=type(self).__name__)
+        images = Measurement.of_images(X, channel_axis=-1, caller=type(self).__name__)
         _check_each(
-            images,
+            images.data,
             lambda shape: len(shape) == 3 and shape[-1] == 4,
             "packed images of shape (n_images, height / 2, width / 2, 4)",
             "pass what transform returned, or its denoised form",
@@ -158,19 +160,19 @@ class BayerPacker(TransformerMixin, BaseEstimator):
         for frame, image in zip(frames, images, strict=True):
             for channel, (row, column) in enumerate(self._places()):
                 frame[row::2, column::2] = image[..., channel]
-        return restore([frame * span + black for frame in frames], X)
+        return images.give_back([frame * span + black for frame in frames])
 
     def _check(self, X):
         self._levels()
-        frames = check_images(X, caller=type(self).__name__)
+        frames = Measurement.of_images(X, caller=type(self).__name__)
         _check_each(
-            frames,
+            frames.data,
             lambda shape: len(shape) == 2,
             "raw frames of shape (n_images, height, width)",
             "pass the mosaic as the sensor gave it, before colours were made of it",
         )
         _check_each(
-            frames,
+            frames.data,
             lambda shape: not (shape[0] % 2 or shape[1] % 2),
             "frames of even height and width",
             "leave out the last row or column",

@@ -17,7 +17,7 @@ from numbers import Real
 import numpy as np
 import torch
 
-from selfsupervised._sklearn_compat import Interval, StrOptions
+from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.training.data import fill_crops, target_of

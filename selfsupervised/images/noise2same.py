@@ -18,11 +18,11 @@ from numbers import Real
 import numpy as np
 from torch.nn import functional
 
-from selfsupervised._sklearn_compat import Interval, StrOptions
-from selfsupervised.fill import FILLS
+from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
-from selfsupervised.noise import noise_level
+from selfsupervised.noise.level import noise_level
+from selfsupervised.partitions.fill import FILLS
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 

@@ -14,15 +14,15 @@ A network g becomes such a function by replacing the pixels in J: f(x)_J = g(x_J
 import numpy as np
 from sklearn.base import clone
 
-from selfsupervised._sklearn_compat import StrOptions
-from selfsupervised.fill import check_fill
+from selfsupervised.core.sklearn_compat import StrOptions
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
-from selfsupervised.mixing import WAYS, mixed
 from selfsupervised.partitions import PixelPartition, RandomPixels, StratifiedPixels
+from selfsupervised.partitions.fill import check_fill
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
+from selfsupervised.wrappers.mixing import WAYS, mixed
 
 STRIDE = 2  # a quarter of the pixels to learn from in each step, nearly all with visible neighbours
 

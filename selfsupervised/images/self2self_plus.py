@@ -13,7 +13,7 @@ from numbers import Real
 import numpy as np
 import torch
 
-from selfsupervised._sklearn_compat import Interval
+from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.images._parameters import described
 from selfsupervised.images._sampled import FAST, FAST_DROPOUT, WHOLE, DroppedLoss, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet

@@ -7,8 +7,8 @@ from hashlib import blake2b
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from selfsupervised._validation import as_float
-from selfsupervised.fill import as_seed
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.seeds import as_seed
 from selfsupervised.partitions.pair import Pair, check_count
 
 
@@ -64,7 +64,7 @@ class FeatureBlocks(BaseEstimator):
         """
         check_count("FeatureBlocks", "n_blocks", self.n_blocks)
         check_count("FeatureBlocks", "n_folds", self.n_folds)
-        X = as_float(X, caller="FeatureBlocks.split")
+        X = Measurement.of_array(X, caller="FeatureBlocks.split").data
         if X.ndim != 2:
             raise ValueError(
                 f"FeatureBlocks expected a table of shape (n_samples, n_features), got shape "

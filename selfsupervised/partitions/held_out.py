@@ -4,8 +4,8 @@
 
 import numpy as np
 
-from selfsupervised._validation import is_finite_number
-from selfsupervised.fill import as_seed
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.validation import is_finite_number
 from selfsupervised.partitions.pixels import PixelPartition
 
 

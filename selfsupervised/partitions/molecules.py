@@ -4,9 +4,9 @@
 
 from sklearn.base import BaseEstimator, clone
 
-from selfsupervised._molecules import thin_counts
-from selfsupervised.fill import as_seed
+from selfsupervised.core.seeds import as_seed
 from selfsupervised.partitions.pair import Pair, check_count
+from selfsupervised.partitions.thinning import thin_counts
 
 
 class MoleculeSplit(BaseEstimator):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from selfsupervised._validation import is_ragged, is_whole_number
+from selfsupervised.core.validation import is_ragged, is_whole_number
 
 
 @dataclass(frozen=True)

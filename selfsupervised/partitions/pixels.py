@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from selfsupervised._validation import check_images, is_ragged
-from selfsupervised.fill import as_seed
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.validation import is_ragged
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.partitions.pair import Pair, check_count
 
@@ -66,7 +67,23 @@ class PixelPartition(BaseEstimator):
             If hiding a subset leaves nothing to see of an image.
         """
         caller = f"{type(self).__name__}.split"
-        images = check_images(X, channel_axis=channel_axis, caller=caller)
+        measured = Measurement.of_images(X, channel_axis=channel_axis, caller=caller)
+        yield from self.pairs(measured.data, channel_axis=channel_axis)
+
+    def pairs(self, images, *, channel_axis=None):
+        """What `split` yields for images that are checked already: a float stack, or a list.
+
+        Parameters
+        ----------
+        images : ndarray or list of ndarray
+            See `split`.
+        channel_axis : {None, -1}, default=None
+            Whether the last axis holds channels.
+
+        Yields
+        ------
+        Pair
+        """
         stacks = [image[None] for image in images] if isinstance(images, list) else [images]
         shapes = [self._label_shape(stack.shape[1:], channel_axis) for stack in stacks]
         n_subsets = self.n_subsets_for(shapes)

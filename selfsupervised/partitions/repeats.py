@@ -5,7 +5,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from selfsupervised._validation import as_float
+from selfsupervised.core.measurement import Measurement
 from selfsupervised.partitions.pair import Pair
 
 
@@ -51,7 +51,7 @@ class Repeats(BaseEstimator):
             yield Pair(_nanmean(others), repeats[left_out].reshape(-1), where)
 
     def _check(self, X):
-        X = as_float(X, caller="Repeats")
+        X = Measurement.of_array(X, caller="Repeats").data
         if not 1 <= self.axis % max(X.ndim, 1) < X.ndim or not -X.ndim <= self.axis < X.ndim:
             raise ValueError(
                 f"Repeats expected axis to be one of the axes 1 to {X.ndim - 1} of X (the first "

@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 from torch.utils.data import Dataset
 
-from selfsupervised._validation import is_whole_number
-from selfsupervised.fill import fill_missing
+from selfsupervised.core.validation import is_whole_number
+from selfsupervised.partitions.fill import fill_nan
 from selfsupervised.training.source import random_place
 
 # Validation reads whole images up to so many pixels in all, otherwise as many in fixed crops.
@@ -17,7 +17,7 @@ VALIDATION_EDGE = {2: 256, 3: 64}
 
 
 def fill_crops(x, fill="neighbors", *, seed=0):
-    """Replace NaN in crops as `fill_missing` does, and by 0 where a whole plane is NaN.
+    """Replace NaN in crops as `fill_nan` does, and by 0 where a whole plane is NaN.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def fill_crops(x, fill="neighbors", *, seed=0):
     if blank.any():
         planes = planes.copy()
         planes[blank] = 0
-    return fill_missing(planes, fill, random_state=seed).reshape(x.shape)
+    return fill_nan(planes, fill, seed=seed).reshape(x.shape)
 
 
 def filled(x, rng):

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised import networks, partitions
-from selfsupervised._files import replacing
+from selfsupervised.core.files import replacing
 from selfsupervised.networks._network import Network
 
 FORMAT = 1

@@ -6,22 +6,13 @@ from math import prod
 
 import numpy as np
 
-from selfsupervised._validation import as_float, is_ragged
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.partitions.held_out import held_out
 
 # A lazily read source is normalised by the mean and scale of so many crops.
 N_SAMPLED = 64
 SAMPLED_EDGE = 128
-
-
-def is_lazy(X):
-    """Whether `X` is an array, or a list with one, that is read when it is indexed.
-
-    Memory maps are, and what has chunks: dask, zarr and HDF5 arrays.
-    """
-    if isinstance(X, (list, tuple)):
-        return is_ragged(X) and any(is_lazy(image) for image in X)
-    return isinstance(X, np.memmap) or hasattr(X, "chunks")
 
 
 class Source:
@@ -30,7 +21,7 @@ class Source:
     Parameters
     ----------
     X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
-        Images as `check_images` returns them, or lazy ones, of which only
+        Images as floats, or lazy ones, of which only
         ``X[index, slices]`` is ever asked for.
     channel_axis : {None, -1}
         Whether the last axis holds channels.
@@ -119,7 +110,8 @@ class Source:
     def _read(self, number, slices):
         """Part of an image as float64, (n_channels, *spatial), in units of `X`."""
         part = self.X[number][slices] if is_ragged(self.X) else self.X[(number, *slices)]
-        part = as_float(np.asarray(part), caller=f"image {number} of X").astype(np.float64)
+        read = Measurement.of_array(np.asarray(part), caller=f"image {number} of X")
+        part = read.data.astype(np.float64)
         part = part[None] if self.channel_axis is None else np.moveaxis(part, -1, 0)
         return np.ascontiguousarray(part)
 

@@ -1,0 +1,198 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""One line from a noisy picture to a denoised one; builds estimators and delegates to them."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+import selfsupervised
+from selfsupervised.auto.search import search as auto_search
+from selfsupervised.classical import (
+    BilateralDenoiser,
+    GaussianDenoiser,
+    MedianDenoiser,
+    NLRidgeDenoiser,
+    NonLocalMeansDenoiser,
+    TotalVariationDenoiser,
+    WaveletDenoiser,
+)
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.validation import is_finite_number, is_ragged
+from selfsupervised.evaluation.estimators import channel_axis_of, why_no_denoiser
+from selfsupervised.evaluation.same_split import InSample
+from selfsupervised.evaluation.scoring import SelfSupervisedScorer
+from selfsupervised.noise.level import noise_level
+from selfsupervised.wrappers.function import FunctionDenoiser
+from selfsupervised.wrappers.j_invariant import JInvariantWrapper
+
+# Judging this many pixels tells candidates apart well; on large images a few subsets hold them.
+ENOUGH_PIXELS = 1 << 15
+
+# Strengths to try: in pixels, or in multiples of the noise level ("noise").
+FAMILIES = {
+    "bilateral": (BilateralDenoiser, "sigma_color", (1.0, 1.5, 2.0, 3.0), "noise"),
+    "gaussian": (GaussianDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0), "pixels"),
+    "median": (MedianDenoiser, "radius", (1, 2, 3, 4, 5), "pixels"),
+    "nl_ridge": (NLRidgeDenoiser, "sigma", (1.0,), "noise"),
+    "non_local_means": (NonLocalMeansDenoiser, "h", (0.4, 0.55, 0.7, 0.9, 1.2), "noise"),
+    "total_variation": (TotalVariationDenoiser, "weight", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
+    "wavelet": (WaveletDenoiser, "sigma", (0.5, 0.7, 1.0, 1.4, 2.0), "noise"),
+}
+# Trained on the image itself, with their default parameters.
+NETWORKS = {
+    "neighbor2neighbor": "Neighbor2NeighborDenoiser",
+    "noise2same": "Noise2SameDenoiser",
+    "noise2self": "Noise2SelfDenoiser",
+    "self2self": "Self2SelfDenoiser",
+    "self2self_plus": "Self2SelfPlusDenoiser",
+}
+
+
+def denoise(
+    image,
+    method="auto",
+    *,
+    channel_axis=None,
+    loss="mse",
+    n_jobs=None,
+    random_state=0,
+    budget_s=None,
+    verbose=0,
+    return_search=False,
+):
+    """Denoise one image, choosing the method and its strength without ground truth.
+
+    What the noise is like is estimated: its strength, whether it grows with the signal,
+    outliers, whether neighbouring pixels share it. `NLRidgeDenoiser`, made to fit that, and
+    denoisers of other kinds are compared by the self-supervised loss of their J-invariant forms;
+    another kind is chosen where its loss is lower by a twentieth. The choice is then applied to
+    the whole image, nothing hidden, since a J-invariant output wastes each pixel's own value.
+
+    Parameters
+    ----------
+    image : array-like of 2 or 3 spatial axes, and a channel axis if `channel_axis` is given
+        Noisy image of any numeric dtype. NaN means "not measured" and is filled in.
+    method : str or estimator, default="auto"
+        "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
+        "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
+        "neighbor2neighbor", "noise2same", "noise2self", "self2self" and "self2self_plus" train a
+        network on the image, which takes minutes and needs the extra `networks`. An estimator,
+        such as a configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to
+        the image and applied as it is; so is a function ``image -> image``.
+    channel_axis : int, default=None
+        Axis that holds channels. None means that there is none; nothing is guessed.
+    loss : {"mse", "mae", "poisson"} or callable, default="mse"
+        What candidates are compared by. "mae" suits outliers such as salt and pepper.
+    n_jobs : int, default=None
+        Candidates computed at a time.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of what is random in the comparison.
+    budget_s : float, default=None
+        Seconds after which "auto" tries no further candidate; the first, made to fit the noise,
+        always is, and what is chosen is then applied, however long it takes. By default all
+        are tried. With a budget, the result may depend on the speed of the machine.
+    verbose : int, default=0
+        Whether to print candidates, their losses, and why one was chosen.
+    return_search : bool, default=False
+        Whether to return the fitted search too.
+
+    Returns
+    -------
+    denoised : ndarray
+        Shape, dtype and units of `image`; integers are rounded, and clipped to their range.
+    search : GridSearchCV
+        With ``return_search=True``: `cv_results_` holds all candidates and their scores, minus
+        the self-supervised loss, in (squared) units of `image`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the image or the method is none.
+
+    Warns
+    -----
+    CorrelatedNoiseWarning
+        If neighbouring pixels seem to share noise; then only gentle candidates are tried.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> noisy = np.random.default_rng(0).poisson(20, size=(32, 32)).astype(np.uint8)
+    >>> clean = ss.denoise(noisy, "gaussian")
+    >>> clean.shape, clean.dtype, bool(clean.std() < noisy.std())
+    ((32, 32), dtype('uint8'), True)
+    """
+    if is_ragged(image):
+        raise TypeError(
+            f"denoise() takes one image, got a list of {len(image)} arrays; for many images use an "
+            f"estimator, such as JInvariantWrapper(MedianDenoiser()).fit_transform(images)."
+        )
+    measured = Measurement.of_image(image, channel_axis=channel_axis, caller="denoise()")
+    axis, stack = measured.channel_axis, measured.data
+    if isinstance(method, str) and method in NETWORKS:
+        network = getattr(selfsupervised, NETWORKS[method])
+        method = network(channel_axis=axis, random_state=random_state, verbose=verbose)
+    if return_search and not isinstance(method, str):
+        raise ValueError("return_search=True needs a method that searches, got an estimator.")
+    if budget_s is not None and not (is_finite_number(budget_s) and budget_s >= 0):
+        raise ValueError(f"denoise() expected budget_s to be seconds or None; got {budget_s!r}.")
+    if isinstance(method, str):
+        options = {"loss": loss, "n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
+        if method == "auto":
+            search = auto_search(stack[0], axis, budget_s=budget_s, **options)
+        elif method in FAMILIES:
+            search = _search(method, stack[0], axis, **options)
+        else:
+            raise ValueError(_not_a_method(method))
+        estimator = clone(search.best_estimator_.estimator)
+    else:
+        search, estimator = None, _checked_estimator(method, axis)
+    out = measured.give_back(np.asarray(estimator.fit(stack).transform(stack)))
+    return (out, search) if return_search else out
+
+
+def _checked_estimator(method, axis):
+    """A clone of `method` that agrees about the channels of the image."""
+    if why_no_denoiser(method):
+        raise TypeError(_not_a_method(method))
+    if not hasattr(method, "get_params"):
+        return FunctionDenoiser(method, channel_axis=axis)
+    takes_channels = any("channel_axis" in name for name in method.get_params())
+    if takes_channels and channel_axis_of(method) != axis:
+        raise ValueError(
+            f"denoise() expected an estimator with channel_axis={axis} for this image, got "
+            f"{method!r}; set channel_axis on both, -1 on the estimator."
+        )
+    return clone(method)
+
+
+def _not_a_method(method):
+    return (
+        f"denoise() expected method to be 'auto', one of {sorted([*FAMILIES, *NETWORKS])} or an "
+        f"estimator; got {method!r}."
+    )
+
+
+def _search(method, data, channel_axis, loss, n_jobs, random_state, verbose):
+    """The search over the strengths of one family, fitted to ``data[None]``."""
+    n_spatial = data.ndim - (channel_axis is not None)
+    level = noise_level(data, channel_axis=channel_axis) or 0.1 * np.nanstd(data) or 1.0
+    family, parameter, strengths, unit = FAMILIES[method]
+    scale = level if unit == "noise" else 1
+    kinds = [
+        family(channel_axis=channel_axis).set_params(**{parameter: scale * strength})
+        for strength in strengths
+    ]
+    n_subsets = int(np.ceil(ENOUGH_PIXELS * 4**n_spatial / np.prod(data.shape[:n_spatial])))
+    search = GridSearchCV(
+        JInvariantWrapper(kinds[0], random_state=random_state),
+        {"estimator": kinds},
+        scoring=SelfSupervisedScorer(loss=loss, n_subsets=n_subsets),
+        cv=InSample(),
+        n_jobs=n_jobs,
+        verbose=verbose,
+        error_score="raise",
+    )
+    return search.fit(data[None])

@@ -1,0 +1,251 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""How `denoise` chooses: what the noise looks like, and what is tried because of it.
+
+Two kinds of evidence, each where it is the better one. *What the noise is* (its strength, how it
+grows with the signal, outliers, correlation) is estimated from the image, and sets parameters:
+the self-supervised loss judges J-invariant forms, which prefer stronger denoising than the
+whole image needs. *Which kind of denoiser* is right is up to the self-supervised loss, which no
+wrong idea of the noise can fool.
+"""
+
+import time
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+from sklearn.model_selection import GridSearchCV
+
+from selfsupervised.classical import (
+    BilateralDenoiser,
+    GaussianDenoiser,
+    MedianDenoiser,
+    NLRidgeDenoiser,
+    NonLocalMeansDenoiser,
+    TotalVariationDenoiser,
+    WaveletDenoiser,
+)
+from selfsupervised.evaluation.independence import CorrelatedNoiseWarning
+from selfsupervised.evaluation.same_split import InSample
+from selfsupervised.evaluation.scoring import SelfSupervisedScorer
+from selfsupervised.noise.correlation import CorrelationVerdict, correlated_noise
+from selfsupervised.noise.level import noise_level
+from selfsupervised.noise.line import NoiseModel, noise_line
+from selfsupervised.noise.outliers import outliers
+from selfsupervised.partitions import PixelGrid
+from selfsupervised.partitions.fill import fill_nan
+from selfsupervised.wrappers.j_invariant import JInvariantWrapper
+from selfsupervised.wrappers.outlier_remover import OutlierRemover
+from selfsupervised.wrappers.variance_stabilizer import VarianceStabilizer
+
+# Noise counts as growing with the signal from this ratio of standard deviations on, bright to
+# dark; a stabilizer that is not needed costs a little.
+GROWS = 1.2
+# Outliers are thought of from this share of pixels on; white noise has fewer by far.
+OUTLIERS = 0.005
+# Another kind of denoiser must have a loss lower by this share: J-invariant forms rank kinds a
+# little differently from what is applied.
+MARGIN = 0.05
+# Edge and number, along each axis, of the crops that stand for a large image.
+CROP = {2: (128, 2), 3: (24, 2)}
+# Edge above which the noise is estimated from parts of the image.
+LARGE = 1024
+# Pixels to judge candidates on: few, as the best are applied to all kinds of images in seconds.
+ENOUGH_PIXELS = 1 << 13
+# With a footprint, hidden pixels are farther apart, so that most pixels are seen.
+FAR_STRIDE, FAR_SUBSETS = 8, 1
+
+
+def in_a_line(estimator):
+    """An estimator as text without line breaks."""
+    return " ".join(str(estimator).split())
+
+
+class Noise(NamedTuple):
+    """What the noise of an image looks like."""
+
+    level: float
+    line: NoiseModel
+    grows: bool
+    outliers: float
+    correlation: CorrelationVerdict
+
+
+def look_at(image, channel_axis):
+    """Estimate `Noise` from a float image, or a sample of it."""
+    line = noise_line(image, channel_axis=channel_axis)
+    spatial = image.shape if channel_axis is None else image.shape[:-1]
+    channels = fill_nan(image[None], channel_axis=channel_axis).reshape(*spatial, -1)
+    smooth = uniform_filter(channels, [5] * len(spatial) + [1])
+    dark, middle, bright = line.std(np.percentile(smooth, (5, 50, 95)))
+    share = np.mean([outliers(channels[..., c]).mean() for c in range(channels.shape[-1])])
+    verdict = correlated_noise(image[None], channel_axis=channel_axis)
+    grows = bool(bright > GROWS * dark and middle > 0)
+    level = noise_level(image, channel_axis=channel_axis)
+    level = level or 0.1 * float(np.nanstd(image)) or 1.0
+    return Noise(level, line, grows, float(share), verdict)
+
+
+def fitting(noise, channel_axis, strength=1.0):
+    """The denoiser that fits the noise."""
+    if noise.grows:
+        inner = NLRidgeDenoiser(strength, channel_axis=channel_axis)
+        gain, variance = noise.line
+        return VarianceStabilizer(inner, gain=gain, variance=variance, channel_axis=channel_axis)
+    return NLRidgeDenoiser(strength * noise.level, channel_axis=channel_axis)
+
+
+def candidates(noise, n_spatial, channel_axis):
+    """Denoisers to try, the one that fits the noise first, then by what is likely."""
+    level, axis = noise.level, {"channel_axis": channel_axis}
+    first = fitting(noise, channel_axis)
+    found = [first]
+    if noise.correlation.footprint:
+        # Seen in differences of neighbours, correlated noise looks weaker than it is. Denoisers
+        # of other kinds would take fine structure for noise, which has the same correlation.
+        return found + [fitting(noise, channel_axis, strength) for strength in (1.6, 2.5)]
+    if noise.outliers > OUTLIERS:
+        found += [OutlierRemover(first, **axis)]
+    found += [MedianDenoiser(radius, **axis) for radius in (1, 2, 3)]
+    found += [TotalVariationDenoiser(level * weight, **axis) for weight in (1.0, 1.6)]
+    found += [NonLocalMeansDenoiser(0.7 * level, **axis), WaveletDenoiser(level, **axis)]
+    found += [GaussianDenoiser(sigma, **axis) for sigma in (0.7, 1.4, 2.8)]
+    if n_spatial == 2:
+        found += [BilateralDenoiser(1.5 * level, **axis)]
+    return found
+
+
+def sample(image, channel_axis):
+    """Crops, spread evenly, that stand for a large image; the image itself if it is small."""
+    n_spatial = image.ndim - (channel_axis is not None)
+    edge, number = CROP[n_spatial]
+    spatial = image.shape[:n_spatial]
+    if np.prod(spatial) <= (number * edge) ** n_spatial:
+        return [image]
+    starts = [
+        np.linspace(0, size - edge, number).astype(int) if size > number * edge else [0]
+        for size in spatial
+    ]
+    corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, n_spatial)
+    edges = [edge if size > number * edge else size for size in spatial]
+    crops = [
+        image[tuple(slice(at, at + e) for at, e in zip(corner, edges, strict=True))]
+        for corner in corners
+    ]
+    return [crop for crop in crops if np.isnan(crop).mean() < 0.5] or [image]
+
+
+def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose):
+    """The fitted search for the best candidate; its first is the one that fits the noise."""
+    n_spatial = image.ndim - (channel_axis is not None)
+    noise = look_at(mosaic(image, n_spatial), channel_axis)
+    crops = sample(image, channel_axis)
+    tried = candidates(noise, n_spatial, channel_axis)
+    partition, n_subsets = "auto", _enough(crops, n_spatial)
+    if noise.correlation.footprint:
+        _warn(noise.correlation)
+        stride = tuple(min(FAR_STRIDE, size) for size in crops[0].shape[:n_spatial])
+        partition = PixelGrid(stride, footprint=noise.correlation.footprint)
+        n_subsets = FAR_SUBSETS
+    # Hidden pixels stay missing (fill=None), as each candidate knows best how to fill them.
+    wrapper = JInvariantWrapper(tried[0], partition=partition, fill=None, random_state=random_state)
+    scorer = SelfSupervisedScorer(loss=loss, n_subsets=n_subsets)
+    found = GridSearchCV(
+        wrapper,
+        {"estimator": tried},
+        scoring=_Timed(scorer, tried[0], budget_s, verbose),
+        cv=InSample(),
+        n_jobs=n_jobs,
+        refit=_Preference(noise),
+        error_score="raise",
+    )
+    with warnings.catch_warnings():
+        # Candidates that time was too short for have no score.
+        warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
+        found.fit(crops)
+    found.best_score_ = found.cv_results_["mean_test_score"][found.best_index_]
+    if verbose:
+        _explain(found, noise)
+    return found
+
+
+def _enough(crops, n_spatial):
+    """Number of subsets that hold enough pixels."""
+    n_pixels = sum(int(np.prod(crop.shape[:n_spatial])) for crop in crops)
+    return int(np.ceil(ENOUGH_PIXELS * 4**n_spatial / n_pixels))
+
+
+def _warn(correlation):
+    lags = ", ".join(f"{lag:.2f}" for lag in correlation.lags[:, 0])
+    warnings.warn(
+        f"denoise() found that neighbouring pixels seem to share noise (correlation {lags} along "
+        f"the axes of the image). The self-supervised score assumes that they do not; candidates "
+        f"are gentle ones, judged with neighbours hidden. To choose among others, pass "
+        f"partition=PixelGrid(footprint={correlation.footprint!r}) to JInvariantWrapper. (A "
+        f"picture without noise looks the same.)",
+        CorrelatedNoiseWarning,
+        stacklevel=4,
+    )
+
+
+def mosaic(image, n_spatial):
+    """Parts of a very large image side by side; their seams are too few to matter."""
+    for axis in range(n_spatial):
+        if image.shape[axis] > 2 * LARGE:
+            starts = np.linspace(0, image.shape[axis] - LARGE // 4, 4).astype(int)
+            image = np.concatenate(
+                [image.take(range(s, s + LARGE // 4), axis=axis) for s in starts], axis=axis
+            )
+    return image
+
+
+class _Timed:
+    """A scorer that gives no score when time is over, except to the first candidate."""
+
+    def __init__(self, scorer, first, budget_s, verbose):
+        # Told by its text, as workers get copies.
+        self.scorer, self.first, self.verbose = scorer, str(first), verbose
+        self.end = np.inf if budget_s is None else time.monotonic() + budget_s
+
+    def __call__(self, estimator, X, y=None):
+        if time.monotonic() > self.end and str(estimator.estimator) != self.first:
+            return np.nan
+        start = time.monotonic()
+        score = self.scorer(estimator, X)
+        if self.verbose:
+            seconds = time.monotonic() - start
+            print(
+                f"{-score:12.6g} in {seconds:5.1f} s  {in_a_line(estimator.estimator)}", flush=True
+            )
+        return score
+
+
+class _Preference:
+    """Index of the best candidate; the one that fits the noise unless another is clearly better."""
+
+    def __init__(self, noise):
+        self.noise = noise
+
+    def __call__(self, results):
+        losses = -results["mean_test_score"]
+        losses = np.where(np.isnan(losses), np.inf, losses)
+        best, fits = int(np.argmin(losses)), 0
+        if self.noise.correlation.footprint:  # all of one kind, and noise of unknown strength
+            return best
+        if self.noise.outliers > OUTLIERS and losses[1] < (1 - MARGIN) * losses[0]:
+            fits = 1
+        return best if losses[best] < (1 - MARGIN) * losses[fits] else fits
+
+
+def _explain(found, noise):
+    grows = "grows with the signal" if noise.grows else "does not grow with the signal"
+    print(
+        f"noise: standard deviation {noise.level:.4g}, {grows}; {noise.outliers:.1%} outliers; "
+        f"neighbouring pixels {'share' if noise.correlation.footprint else 'do not share'} noise"
+    )
+    losses = -found.cv_results_["mean_test_score"]
+    why = "it fits the noise, and no other had a clearly lower self-supervised loss"
+    if losses[found.best_index_] == losses.min() and found.best_index_:
+        why = f"loss {losses.min():.6g} against {losses[0]:.6g} of the one that fits the noise"
+    print(f"chosen: {in_a_line(found.best_estimator_.estimator)}: {why}")

@@ -1,0 +1,119 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all denoisers of images have in common."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.sklearn_compat import validate_parameters
+from selfsupervised.evaluation.functions import apply_to_each
+from selfsupervised.evaluation.scoring import self_supervised_loss
+from selfsupervised.noise.level import noise_level
+
+
+class ImageDenoiser(TransformerMixin, BaseEstimator):
+    """Base of denoisers that compute one image from another and learn nothing.
+
+    A subclass stores its parameters and a `channel_axis`, declares `_parameter_constraints`,
+    and implements ``_denoise(image)``: a writable, C-contiguous float image in, which it must
+    not change, and an image of the same shape out. NaN is filled from neighbours before, unless
+    `_sees_missing` says that the method copes with it.
+
+    Such an estimator has the tag ``requires_fit=False``: it may be used without `fit`, and the
+    self-supervised score never fits it, so nothing can be remembered.
+    """
+
+    _sees_missing = False
+    _parameter_constraints: dict = {"channel_axis": [None, Integral]}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
+        return tags
+
+    def fit(self, X, y=None):
+        """Check the parameters and the data; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+            Noisy images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._check(X)
+        return self
+
+    def transform(self, X):
+        """Denoise.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+            Noisy images of any numeric dtype; a list where sizes differ. NaN means "not
+            measured" and is filled in.
+
+        Returns
+        -------
+        ndarray or list of ndarray
+            Shape and units of `X`; the same float dtype, float64 for integers.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `X` is no stack of images, or a parameter is out of range.
+        """
+        return self._apply(self._denoise, X)
+
+    def score(self, X, y=None):
+        """Score by minus the self-supervised mean squared error: higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
+            Noisy images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Minus (true mean squared error + noise variance), in squared units of `X`
+            (Noise2Self, Proposition 1), of the J-invariant form of this denoiser.
+
+        Notes
+        -----
+        Of a pipeline, `score` means nothing, as scikit-learn hands the last step data that the
+        others have smoothed already: use ``scoring=SelfSupervisedScorer()``, or wrap the pipeline.
+        """
+        return -self_supervised_loss(self, X)
+
+    def _check(self, X):
+        validate_parameters(self)
+        return Measurement.of_images(X, channel_axis=self.channel_axis, caller=type(self).__name__)
+
+    def _apply(self, function, X):
+        return apply_to_each(
+            function, self._check(X), caller=type(self).__name__, sees_missing=self._sees_missing
+        )
+
+    def _by_channel(self, function, image):
+        """Apply `function` to each channel, or to the image where it has none."""
+        if self.channel_axis is None:
+            return function(image)
+        channels = np.moveaxis(image, -1, 0)
+        return np.stack([function(np.ascontiguousarray(c)) for c in channels], axis=-1)
+
+    def _noise_level(self, image):
+        return noise_level(image, channel_axis=self.channel_axis)

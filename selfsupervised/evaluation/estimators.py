@@ -1,0 +1,122 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What kind of thing is to be wrapped or judged."""
+
+import numpy as np
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from selfsupervised.core.validation import is_ragged
+from selfsupervised.evaluation.functions import PlainFunction
+
+
+def as_denoiser(estimator, of_tables=False):
+    """The estimator itself, or a plain function as an estimator of images or tables."""
+    if callable(estimator) and not hasattr(estimator, "get_params"):
+        if of_tables:
+            return FunctionTransformer(estimator, accept_sparse=True)
+        return PlainFunction(estimator)
+    return estimator
+
+
+def why_no_denoiser(estimator, caller="JInvariantWrapper", methods=("transform", "predict")):
+    """Why `estimator`, which must have one of `methods`, cannot be wrapped, or None."""
+    expected = (
+        f"{caller} expected an estimator with fit and {' or '.join(methods)}, or a function "
+        f"image -> image"
+    )
+    if isinstance(estimator, type):
+        return f"{expected}; got the class {estimator.__name__}, pass {estimator.__name__}()."
+    if callable(estimator) and not hasattr(estimator, "get_params"):
+        return None
+    acts = any(hasattr(estimator, method) for method in methods)
+    if not (acts and hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        return f"{expected}; got {estimator!r}."
+    if not hasattr(estimator, "__sklearn_tags__"):
+        return f"{expected}, derived from sklearn.base.BaseEstimator; got {estimator!r}."
+    if is_classifier(estimator):
+        return f"{expected}; got the classifier {estimator!r}."
+    return None
+
+
+def learns(estimator):
+    """Whether `estimator` must be fitted before use, so that it may remember what it saw."""
+    if hasattr(estimator, "steps"):
+        return any(learns(step) for _, step in estimator.steps if hasattr(step, "fit"))
+    return is_regressor(estimator) or get_tags(estimator).requires_fit
+
+
+def holds_out(estimator):
+    """Whether `fit` of `estimator` holds out entries by itself, on which it can be judged.
+
+    Its class has a property `held_out_partition_` then: the partition that hides these entries.
+    """
+    return hasattr(type(estimator), "held_out_partition_")
+
+
+def check_forgets(estimator):
+    """Raise if some part of `estimator` stays fitted when cloned, as frozen parts do."""
+    fresh = clone(estimator)
+    for part in [fresh, *fresh.get_params(deep=True).values()]:
+        # Of a pipeline, the steps are looked at one by one. A partition has parameters and no fit.
+        is_estimator = hasattr(part, "__sklearn_tags__") and hasattr(part, "fit")
+        is_estimator = is_estimator and not hasattr(part, "steps")
+        if is_estimator and not isinstance(part, type) and _remembers(part):
+            raise ValueError(
+                f"Expected an estimator that can be fitted anew, got {type(part).__name__} that "
+                f"stays fitted when cloned; if it learned from other measurements, pass it bare to "
+                f"the scorer with refit=False."
+            )
+
+
+def _remembers(estimator):
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return learns(estimator)
+
+
+def has_one_pass(estimator):
+    """Whether `estimator` has a one-pass form that belongs to its own `transform`.
+
+    A subclass that overrides `transform` but inherits `transform_donut` has none.
+    """
+
+    def depth(name):
+        owners = (number for number, cls in enumerate(type(estimator).__mro__) if name in vars(cls))
+        return next(owners, len(type(estimator).__mro__))
+
+    if not hasattr(estimator, "transform_donut"):
+        return False
+    return depth("transform_donut") <= min(depth("transform"), depth("_denoise"))
+
+
+def channel_axis_of(estimator):
+    """The `channel_axis` of an estimator, of what it wraps, or of a pipeline's steps."""
+    if hasattr(estimator, "steps"):
+        axes = [channel_axis_of(step) for _, step in estimator.steps]
+        return next((axis for axis in axes if axis is not None), None)
+    if hasattr(estimator, "channel_axis"):
+        return estimator.channel_axis
+    return channel_axis_of(estimator.estimator) if hasattr(estimator, "estimator") else None
+
+
+def shapes_of(images):
+    """The shape of an array, or those of a list."""
+    return [image.shape for image in images] if is_ragged(images) else np.shape(images)
+
+
+def check_nested(name, part):
+    """Raise if `part`, of which a nested parameter is to be set, has none."""
+    if hasattr(part, "set_params"):
+        return
+    hint = "pass a partition such as PixelGrid() to search its parameters"
+    if name.startswith("estimator"):
+        hint = "search the arguments of a function as estimator__kw_args of a FunctionDenoiser"
+    raise ValueError(
+        f"Invalid parameter {name!r} of JInvariantWrapper: {part!r} has no parameters; {hint}."
+    )

@@ -1,0 +1,334 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Denoising of the counts in an AnnData, after the conventions of scanpy."""
+
+from importlib.metadata import version
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from scipy import sparse
+
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.validation import is_finite_number
+from selfsupervised.counts import PCADenoiserCV
+from selfsupervised.counts._row_blocks import check_streamed, is_dask, is_streamed, read_rows
+from selfsupervised.partitions.thinning import thin_counts
+from selfsupervised.singlecell.fields import (
+    HIGHLY_VARIABLE,
+    columns_of,
+    genes_of,
+    mask_of,
+    table_of,
+    write,
+)
+
+__all__ = ["denoise_counts", "split_molecules"]
+
+METHODS = ("pca",)
+
+
+def denoise_counts(
+    adata,
+    *,
+    layer=None,
+    method="pca",
+    n_comps="auto",
+    max_comps=50,
+    mask_var=HIGHLY_VARIABLE,
+    key_added="denoised",
+    genes=None,
+    hold_out=None,
+    copy=False,
+    inplace=True,
+    rng=0,
+    **params,
+):
+    """Denoise counts by principal components, as many as predict unseen molecules best.
+
+    The molecules of each cell are shared out into two halves, and of all ranks the one is taken
+    whose denoised first half predicts the second best, and the other way round
+    (`PCADenoiserCV`). What is written is fitted to all molecules.
+
+    Parameters
+    ----------
+    adata : AnnData of shape (n_obs, n_vars)
+        With raw counts; in memory, backed by a file, or with a dask array.
+    layer : str, default=None
+        Where the counts are; `X` by default.
+    method : {"pca"}, default="pca"
+        The kind of denoiser.
+    n_comps : int or "auto", default="auto"
+        Number of components; "auto" chooses it by itself.
+    max_comps : int, default=50
+        The most that are tried.
+    mask_var : str, array-like of bool of shape (n_vars,) or None
+        The genes to denoise: a column of `var`, a mask, or None for all. By default
+        ``var["highly_variable"]``, where there is one.
+    key_added : str, default="denoised"
+        Under which name results are written.
+    genes : list of str or "all", default=None
+        Write denoised values of these genes too. They take dense arrays.
+    hold_out : float, default=None
+        Keep this share of the molecules out of everything, for a final test. In memory only.
+    copy : bool, default=False
+        Whether to write into a copy and return it.
+    inplace : bool, default=True
+        Whether to write into `adata`, or to return what would be written.
+    rng : int, RandomState or Generator, default=0
+        Seed of the split and of the decomposition.
+    **params
+        Other parameters of `PCADenoiserCV`.
+
+    Returns
+    -------
+    AnnData, dict or None
+        None by default; the copy with ``copy=True``; with ``inplace=False`` a dict of what would
+        be written, by field and key. Written is (`X` and `raw` stay as they are):
+
+        ``obsm[key_added]`` : ndarray of float of shape (n_obs, n_comps)
+            The cells in the components, for `scanpy.pp.neighbors` with ``use_rep=key_added``.
+        ``varm[key_added]`` : ndarray of float of shape (n_vars, n_comps)
+            The components; zero for genes that are left out. The product of both is the denoised
+            table, in the units of the normalisation: by default square roots of counts that are
+            scaled to the median total.
+        ``uns[key_added]`` : dict
+            ``params``, ``n_comps``, ``loss_path`` (a loss for each rank), ``target_sum``,
+            ``version``, and ``held_out`` (CSR) if asked for.
+        ``obsm[key_added + "_genes"]`` : DataFrame of shape (n_obs, n_genes)
+            If `genes` is a list.
+        ``layers[key_added]`` : ndarray of shape (n_obs, n_vars)
+            If `genes` is "all".
+
+    Raises
+    ------
+    KeyError
+        If a layer, a column or a gene is not there.
+    ValueError
+        If the counts are negative or NaN, or parameters do not fit.
+
+    Warns
+    -----
+    UserWarning
+        Fractional values, which are normalised data rather than counts.
+
+    Notes
+    -----
+    Differences between groups of cells must not be tested on denoised values: denoising makes
+    cells more alike than their number says. `split_molecules` gives two samples, one to find
+    groups in and one to test on.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> rng = np.random.default_rng(0)
+    >>> rates = rng.gamma(0.5, size=(300, 3)) @ rng.gamma(0.5, size=(3, 40))
+    >>> adata = anndata.AnnData(rng.poisson(3 * rates).astype(np.float32))
+    >>> ss.pp.denoise_counts(adata, max_comps=10)
+    >>> adata.uns["denoised"]["n_comps"]
+    3
+    """
+    _check_choices(copy, inplace, method)
+    adata = _target(adata, copy)
+    counts = table_of(adata, layer)
+    mask, mask_name = mask_of(adata, mask_var)
+    chosen = genes_of(adata, genes, mask)
+    seed = as_seed(rng)
+    held_out = None
+    if hold_out is not None:
+        counts, held_out = _hold_out(counts, hold_out, seed)
+    counts = columns_of(counts, mask)
+    model = _model(n_comps, max_comps, counts.shape, seed, params).fit(counts)
+    scores, components = map(np.asarray, model.transform_factors(counts))
+    loadings = np.zeros((adata.n_vars, len(components)), components.dtype)
+    loadings[slice(None) if mask is None else mask] = components.T
+    settings = {
+        "method": method,
+        "layer": layer,
+        "mask_var": mask_name,
+        "hold_out": hold_out,
+        "rng": seed,
+        **model.get_params(),
+    }
+    facts = {
+        "params": {name: value for name, value in settings.items() if value is not None},
+        "n_comps": model.n_components_,
+        "loss_path": model.loss_path_,
+        "loss_path_splits": model.loss_path_splits_,
+        "singular_values": model.singular_values_,
+        "shrinkage": model.shrinkage_,
+        "target_sum": model.normalizer_.target_sum_,
+        "version": version("selfsupervised"),
+    }
+    if held_out is not None:
+        facts["held_out"] = held_out
+    results: dict[str, dict] = {
+        "obsm": {key_added: scores},
+        "varm": {key_added: loadings},
+        "uns": {key_added: facts},
+    }
+    if isinstance(genes, str):
+        results["layers"] = {key_added: _product(adata, scores, loadings)}
+    elif genes is not None:
+        values = scores @ loadings[chosen].T
+        frame = pd.DataFrame(values, index=adata.obs_names, columns=adata.var_names[chosen])
+        results["obsm"][f"{key_added}_genes"] = frame
+    return write(adata, results, copy, inplace)
+
+
+def split_molecules(
+    adata,
+    *,
+    fraction=0.5,
+    layer=None,
+    key_added="molecules",
+    copy=False,
+    inplace=True,
+    rng=0,
+):
+    """Share the molecules of every cell out into two samples that are independent given it.
+
+    What is found in one sample, such as groups of cells and genes that tell them apart, can be
+    tested on the other: each molecule is in one of them.
+
+    Parameters
+    ----------
+    adata : AnnData of shape (n_obs, n_vars)
+        With raw counts; in memory, backed by a file, or with a dask array.
+    fraction : float, default=0.5
+        Expected share of the molecules in the first sample.
+    layer : str, default=None
+        Where the counts are; `X` by default.
+    key_added : str, default="molecules"
+        Beginning of the names of the layers.
+    copy : bool, default=False
+        Whether to write into a copy and return it.
+    inplace : bool, default=True
+        Whether to write into `adata`, or to return what would be written.
+    rng : int, RandomState or Generator, default=0
+        Seed of the split.
+
+    Returns
+    -------
+    AnnData, dict or None
+        None by default; the copy with ``copy=True``; with ``inplace=False`` a dict of what would
+        be written, by field and key. Written is:
+
+        ``layers[key_added + "_seen"]`` and ``layers[key_added + "_held_out"]``
+            The samples, of the shape and dtype of the counts; CSR if these are sparse or in a
+            file, dask arrays that compute when they are asked to if these are one.
+        ``uns[key_added]`` : dict
+            ``params`` and ``version``.
+
+    Raises
+    ------
+    KeyError
+        If the layer is not there.
+    ValueError
+        If the counts are negative or NaN, or `fraction` is not between 0 and 1.
+
+    Warns
+    -----
+    UserWarning
+        Fractional values, which are normalised data rather than counts.
+
+    See Also
+    --------
+    selfsupervised.MoleculeSplit : The same for arrays.
+    """
+    _check_choices(copy, inplace)
+    adata = _target(adata, copy)
+    seed = as_seed(rng)
+    samples = _thinned(table_of(adata, layer), fraction, (seed, 0))
+    params = {"fraction": fraction, "layer": layer, "rng": seed}
+    facts = {
+        "params": {name: value for name, value in params.items() if value is not None},
+        "version": version("selfsupervised"),
+    }
+    names = f"{key_added}_seen", f"{key_added}_held_out"
+    results = {"layers": dict(zip(names, samples, strict=True)), "uns": {key_added: facts}}
+    return write(adata, results, copy, inplace)
+
+
+# -- what is made --------------------------------------------------------------------------
+
+
+class _FixedRank(PCADenoiserCV):
+    """So many components, judged beside fewer, but not chosen."""
+
+    def _best(self, by_cell, largest):
+        return self.n_components - 1
+
+
+def _model(n_comps, max_comps, shape, seed, params):
+    if isinstance(n_comps, str) and n_comps == "auto":
+        most = min(max_comps, *shape)
+        return PCADenoiserCV(most, random_state=seed, **params)
+    if not isinstance(n_comps, Integral) or isinstance(n_comps, bool):
+        raise ValueError(f"Expected n_comps to be a whole number or 'auto', got {n_comps!r}.")
+    return _FixedRank(int(n_comps), random_state=seed, **params)
+
+
+def _hold_out(counts, share, seed):
+    if not is_finite_number(share) or not 0 < share < 1:
+        raise ValueError(f"Expected hold_out to be a number between 0 and 1, got {share!r}.")
+    if is_streamed(counts):
+        raise ValueError(
+            "Expected counts in memory with hold_out, got a table in blocks: use "
+            "pp.split_molecules, and denoise the first of its layers."
+        )
+    seen, held_out = _thinned(counts, 1 - share, (seed, -1))
+    return seen, sparse.csr_matrix(held_out)
+
+
+def _thinned(counts, fraction, seed):
+    """Both samples, in the container of the counts."""
+    if is_streamed(counts):
+        check_streamed(counts, caller="pp.split_molecules")
+    if is_dask(counts):
+        return [_thinned_blocks(counts, fraction, seed, side) for side in (0, 1)]
+    if is_streamed(counts):
+        counts = sparse.csr_matrix(read_rows(counts, slice(0, counts.shape[0])))
+    return [sample for sample, _ in thin_counts(counts, fraction, seed=seed)]
+
+
+def _thinned_blocks(counts, fraction, seed, side):
+    def thinned(block):
+        has_any = block.count_nonzero() if sparse.issparse(block) else np.any(block)
+        return thin_counts(block, fraction, seed=seed)[side][0] if has_any else block
+
+    return counts.map_blocks(thinned, dtype=counts.dtype, meta=counts._meta)
+
+
+def _product(adata, scores, loadings):
+    """The denoised table; by blocks, and when it is asked for, if `X` comes so."""
+    if not is_dask(adata.X):
+        return scores @ loadings.T
+    from dask.array import from_array
+
+    rows = from_array(scores, chunks=(adata.X.chunks[0], -1))
+    return rows @ from_array(loadings.T, chunks=-1)
+
+
+def _check_choices(copy, inplace, method="pca"):
+    if copy and not inplace:
+        raise ValueError("copy=True cannot be used with inplace=False: choose one.")
+    if method not in METHODS:
+        raise ValueError(f"Expected method to be one of {list(METHODS)}, got {method!r}.")
+
+
+def _target(adata, copy):
+    if not isinstance(adata, AnnData):
+        raise TypeError(
+            f"Expected an AnnData, got {type(adata).__name__}; for arrays use "
+            f"selfsupervised.PCADenoiserCV or MoleculeSplit."
+        )
+    if copy and adata.isbacked:
+        raise ValueError(
+            "copy=True expected an AnnData in memory, got one that is backed by a file: use "
+            "adata.copy(filename), or adata.to_memory()."
+        )
+    return adata.copy() if copy else adata

@@ -1,0 +1,44 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Any function from an image to an image as a denoiser."""
+
+from selfsupervised.base import ImageDenoiser
+
+
+class FunctionDenoiser(ImageDenoiser):
+    """Denoise each image by a function of your own.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(image, **kw_args) -> image`` of the same shape. It gets one float image of shape
+        (*spatial) or (*spatial, n_channels), in the units of the data, which it may overwrite.
+        It must compute its result from the image it is given and remember nothing.
+    kw_args : dict, default=None
+        Further arguments. To search them, give a list of dictionaries as
+        ``{"estimator__kw_args": [{"sigma": 1}, {"sigma": 2}]}``.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis of the images holds channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.ndimage import uniform_filter
+    >>> from selfsupervised import FunctionDenoiser
+    >>> FunctionDenoiser(uniform_filter, {"size": 3}).fit_transform(np.ones((1, 4, 4))).shape
+    (1, 4, 4)
+    """
+
+    _parameter_constraints: dict = {
+        **ImageDenoiser._parameter_constraints,
+        "func": [callable],
+        "kw_args": [dict, None],
+    }
+
+    def __init__(self, func, kw_args=None, *, channel_axis=None):
+        self.func = func
+        self.kw_args = kw_args
+        self.channel_axis = channel_axis
+
+    def _denoise(self, image):
+        return self.func(image.copy(), **(self.kw_args or {}))
