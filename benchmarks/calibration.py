@@ -84,7 +84,7 @@ def ours(noisy, family, n_jobs=2, backend=None):
     search = GridSearchCV(
         ss.JInvariantWrapper(denoiser),
         {f"estimator__{parameter}": list(grid)},
-        cv=ss.InSample(),
+        cv=ss.SameSplit(),
         n_jobs=n_jobs,
         error_score="raise",
     )

@@ -96,6 +96,13 @@ def of_classical(images):
             yield f"{of} {name}", denoiser.fit_transform(np.abs(image)[None])
         denoiser.set_params(channel_axis=None)
         yield f"{of} score", denoiser.fit(images["photons"][None]).score(images["photons"][None])
+    for around in (ss.VarianceStabilizer, ss.OutlierRemover):
+        yield (
+            f"{around.__name__} of a function",
+            around(np.tanh).fit_transform(images["holes"][None]),
+        )
+        colour = around(np.tanh, channel_axis=-1).fit_transform(images["colour"][None])
+        yield f"{around.__name__} of a function, colour", colour
     sizes = [images["white"], images["white"][:50, :60]]
     yield from ((f"list {n}", x) for n, x in enumerate(ss.MedianDenoiser().transform(sizes)))
     for name, image in images.items():

@@ -25,7 +25,7 @@ noisy = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape)
 # `JInvariantWrapper` hides pixels from a denoiser and keeps its predictions for them. Judged
 # on those, a denoiser cannot gain by returning what it was given, and the loss is the true
 # error plus the variance of the noise. So a search may use it as it would use the truth.
-# There is one image, hence `InSample`: the pixels are held out, not the images.
+# There is one image, hence `SameSplit`: the pixels are held out, not the images.
 search = GridSearchCV(
     ss.JInvariantWrapper(ss.GaussianDenoiser()),
     [
@@ -33,7 +33,7 @@ search = GridSearchCV(
         {"estimator": [ss.MedianDenoiser()], "estimator__radius": [1, 2, 3]},
         {"estimator": [ss.TotalVariationDenoiser()], "estimator__weight": [0.05, 0.1, 0.2]},
     ],
-    cv=ss.InSample(),
+    cv=ss.SameSplit(),
     error_score="raise",
 )
 search.fit(noisy[None])

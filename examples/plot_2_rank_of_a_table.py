@@ -24,7 +24,7 @@ table = signal + rng.normal(0, 2, signal.shape)
 search = GridSearchCV(
     ss.JInvariantWrapper(ss.PCARegression()),
     {"estimator__n_components": range(1, 11)},
-    cv=ss.InSample(),
+    cv=ss.SameSplit(),
     error_score="raise",
 ).fit(table)
 for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_test_score"]):

@@ -33,7 +33,7 @@ search = GridSearchCV(
     ss.JInvariantWrapper(ss.FunctionDenoiser(bm3d)),
     {"estimator__kw_args": [{"sigma_psd": sigma} for sigma in (0.05, 0.1, 0.15)]},
     scoring=ss.SelfSupervisedScorer(n_subsets=4),
-    cv=ss.InSample(),
+    cv=ss.SameSplit(),
     error_score="raise",
 ).fit(noisy[None])
 print("chosen:", search.best_params_)

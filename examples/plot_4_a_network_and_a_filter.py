@@ -22,7 +22,7 @@ noisy = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape)
 # %%
 # Learning parameters are searched as any others, by the loss of the pixels that were held out.
 network = ss.Noise2SelfDenoiser(max_steps=100, patch_size=32)
-search = GridSearchCV(network, {"lr": [2e-4, 2e-3]}, cv=ss.InSample(), error_score="raise")
+search = GridSearchCV(network, {"lr": [2e-4, 2e-3]}, cv=ss.SameSplit(), error_score="raise")
 search.fit(noisy[None])
 print("chosen:", search.best_params_)
 

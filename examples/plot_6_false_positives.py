@@ -40,7 +40,7 @@ search = GridSearchCV(
     ss.NeighborDiffusionDenoiser(n_components=3),
     {"n_neighbors": [5, 15, 50]},
     scoring=ss.SelfSupervisedScorer(partition=ss.MoleculeSplit(), loss="poisson"),
-    cv=ss.InSample(),
+    cv=ss.SameSplit(),
     error_score="raise",
 ).fit(pair.seen)
 denoised = search.best_estimator_.transform(pair.seen)

@@ -19,7 +19,7 @@ from .counts import (
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
 from .evaluation.independence import CorrelatedNoiseWarning
-from .evaluation.same_split import InSample
+from .evaluation.same_split import InSample, SameSplit
 from .evaluation.scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 from .images.bayer import BayerPacker
 from .images.loading import load
@@ -82,6 +82,7 @@ __all__ = [
     "PixelPartition",
     "RandomPixels",
     "Repeats",
+    "SameSplit",
     "Self2SelfDenoiser",
     "Self2SelfPlusDenoiser",
     "SelfSupervisedScorer",

@@ -20,14 +20,14 @@ from selfsupervised.classical import (
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.validation import is_finite_number, is_ragged
 from selfsupervised.evaluation.estimators import channel_axis_of, why_no_denoiser
-from selfsupervised.evaluation.same_split import InSample
+from selfsupervised.evaluation.same_split import SameSplit
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
 from selfsupervised.noise.level import noise_level
 from selfsupervised.wrappers.function import FunctionDenoiser
 from selfsupervised.wrappers.j_invariant import JInvariantWrapper
 
 # Judging this many pixels tells candidates apart well; on large images a few subsets hold them.
-ENOUGH_PIXELS = 1 << 15
+N_JUDGED_PIXELS = 1 << 15
 
 # Strengths to try: in pixels, or in multiples of the noise level ("noise").
 FAMILIES = {
@@ -181,16 +181,16 @@ def _search(method, data, channel_axis, loss, n_jobs, random_state, verbose):
     level = noise_level(data, channel_axis=channel_axis) or 0.1 * np.nanstd(data) or 1.0
     family, parameter, strengths, unit = FAMILIES[method]
     scale = level if unit == "noise" else 1
-    kinds = [
+    candidates = [
         family(channel_axis=channel_axis).set_params(**{parameter: scale * strength})
         for strength in strengths
     ]
-    n_subsets = int(np.ceil(ENOUGH_PIXELS * 4**n_spatial / np.prod(data.shape[:n_spatial])))
+    n_subsets = int(np.ceil(N_JUDGED_PIXELS * 4**n_spatial / np.prod(data.shape[:n_spatial])))
     search = GridSearchCV(
-        JInvariantWrapper(kinds[0], random_state=random_state),
-        {"estimator": kinds},
+        JInvariantWrapper(candidates[0], random_state=random_state),
+        {"estimator": candidates},
         scoring=SelfSupervisedScorer(loss=loss, n_subsets=n_subsets),
-        cv=InSample(),
+        cv=SameSplit(),
         n_jobs=n_jobs,
         verbose=verbose,
         error_score="raise",

@@ -27,7 +27,7 @@ from selfsupervised.classical import (
     WaveletDenoiser,
 )
 from selfsupervised.evaluation.independence import CorrelatedNoiseWarning
-from selfsupervised.evaluation.same_split import InSample
+from selfsupervised.evaluation.same_split import SameSplit
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
 from selfsupervised.noise.correlation import CorrelationVerdict, correlated_noise
 from selfsupervised.noise.level import noise_level
@@ -41,20 +41,20 @@ from selfsupervised.wrappers.variance_stabilizer import VarianceStabilizer
 
 # Noise counts as growing with the signal from this ratio of standard deviations on, bright to
 # dark; a stabilizer that is not needed costs a little.
-GROWS = 1.2
+MIN_STD_RATIO_TO_GROW = 1.2
 # Outliers are thought of from this share of pixels on; white noise has fewer by far.
-OUTLIERS = 0.005
+MIN_OUTLIER_SHARE = 0.005
 # Another kind of denoiser must have a loss lower by this share: J-invariant forms rank kinds a
 # little differently from what is applied.
-MARGIN = 0.05
+MIN_LOSS_GAIN = 0.05
 # Edge and number, along each axis, of the crops that stand for a large image.
-CROP = {2: (128, 2), 3: (24, 2)}
+CROP_EDGE_AND_NUMBER = {2: (128, 2), 3: (24, 2)}
 # Edge above which the noise is estimated from parts of the image.
-LARGE = 1024
+MAX_EDGE_PIXELS = 1024
 # Pixels to judge candidates on: few, as the best are applied to all kinds of images in seconds.
-ENOUGH_PIXELS = 1 << 13
+N_JUDGED_PIXELS = 1 << 13
 # With a footprint, hidden pixels are farther apart, so that most pixels are seen.
-FAR_STRIDE, FAR_SUBSETS = 8, 1
+FOOTPRINT_STRIDE, N_FOOTPRINT_SUBSETS = 8, 1
 
 
 def in_a_line(estimator):
@@ -81,7 +81,7 @@ def look_at(image, channel_axis):
     dark, middle, bright = line.std(np.percentile(smooth, (5, 50, 95)))
     share = np.mean([outliers(channels[..., c]).mean() for c in range(channels.shape[-1])])
     verdict = correlated_noise(image[None], channel_axis=channel_axis)
-    grows = bool(bright > GROWS * dark and middle > 0)
+    grows = bool(bright > MIN_STD_RATIO_TO_GROW * dark and middle > 0)
     level = noise_level(image, channel_axis=channel_axis)
     level = level or 0.1 * float(np.nanstd(image)) or 1.0
     return Noise(level, line, grows, float(share), verdict)
@@ -105,7 +105,7 @@ def candidates(noise, n_spatial, channel_axis):
         # Seen in differences of neighbours, correlated noise looks weaker than it is. Denoisers
         # of other kinds would take fine structure for noise, which has the same correlation.
         return found + [fitting(noise, channel_axis, strength) for strength in (1.6, 2.5)]
-    if noise.outliers > OUTLIERS:
+    if noise.outliers > MIN_OUTLIER_SHARE:
         found += [OutlierRemover(first, **axis)]
     found += [MedianDenoiser(radius, **axis) for radius in (1, 2, 3)]
     found += [TotalVariationDenoiser(level * weight, **axis) for weight in (1.0, 1.6)]
@@ -119,7 +119,7 @@ def candidates(noise, n_spatial, channel_axis):
 def sample(image, channel_axis):
     """Crops, spread evenly, that stand for a large image; the image itself if it is small."""
     n_spatial = image.ndim - (channel_axis is not None)
-    edge, number = CROP[n_spatial]
+    edge, number = CROP_EDGE_AND_NUMBER[n_spatial]
     spatial = image.shape[:n_spatial]
     if np.prod(spatial) <= (number * edge) ** n_spatial:
         return [image]
@@ -145,9 +145,9 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
     partition, n_subsets = "auto", _enough(crops, n_spatial)
     if noise.correlation.footprint:
         _warn(noise.correlation)
-        stride = tuple(min(FAR_STRIDE, size) for size in crops[0].shape[:n_spatial])
+        stride = tuple(min(FOOTPRINT_STRIDE, size) for size in crops[0].shape[:n_spatial])
         partition = PixelGrid(stride, footprint=noise.correlation.footprint)
-        n_subsets = FAR_SUBSETS
+        n_subsets = N_FOOTPRINT_SUBSETS
     # Hidden pixels stay missing (fill=None), as each candidate knows best how to fill them.
     wrapper = JInvariantWrapper(tried[0], partition=partition, fill=None, random_state=random_state)
     scorer = SelfSupervisedScorer(loss=loss, n_subsets=n_subsets)
@@ -155,7 +155,7 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
         wrapper,
         {"estimator": tried},
         scoring=_Timed(scorer, tried[0], budget_s, verbose),
-        cv=InSample(),
+        cv=SameSplit(),
         n_jobs=n_jobs,
         refit=_Preference(noise),
         error_score="raise",
@@ -173,7 +173,7 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
 def _enough(crops, n_spatial):
     """Number of subsets that hold enough pixels."""
     n_pixels = sum(int(np.prod(crop.shape[:n_spatial])) for crop in crops)
-    return int(np.ceil(ENOUGH_PIXELS * 4**n_spatial / n_pixels))
+    return int(np.ceil(N_JUDGED_PIXELS * 4**n_spatial / n_pixels))
 
 
 def _warn(correlation):
@@ -192,10 +192,11 @@ def _warn(correlation):
 def mosaic(image, n_spatial):
     """Parts of a very large image side by side; their seams are too few to matter."""
     for axis in range(n_spatial):
-        if image.shape[axis] > 2 * LARGE:
-            starts = np.linspace(0, image.shape[axis] - LARGE // 4, 4).astype(int)
+        if image.shape[axis] > 2 * MAX_EDGE_PIXELS:
+            starts = np.linspace(0, image.shape[axis] - MAX_EDGE_PIXELS // 4, 4).astype(int)
             image = np.concatenate(
-                [image.take(range(s, s + LARGE // 4), axis=axis) for s in starts], axis=axis
+                [image.take(range(s, s + MAX_EDGE_PIXELS // 4), axis=axis) for s in starts],
+                axis=axis,
             )
     return image
 
@@ -233,9 +234,9 @@ class _Preference:
         best, fits = int(np.argmin(losses)), 0
         if self.noise.correlation.footprint:  # all of one kind, and noise of unknown strength
             return best
-        if self.noise.outliers > OUTLIERS and losses[1] < (1 - MARGIN) * losses[0]:
+        if self.noise.outliers > MIN_OUTLIER_SHARE and losses[1] < (1 - MIN_LOSS_GAIN) * losses[0]:
             fits = 1
-        return best if losses[best] < (1 - MARGIN) * losses[fits] else fits
+        return best if losses[best] < (1 - MIN_LOSS_GAIN) * losses[fits] else fits
 
 
 def _explain(found, noise):

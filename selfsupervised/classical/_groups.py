@@ -15,15 +15,15 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import sparse
 
 # References along each axis whose distances are computed in one matrix product.
-BLOCK = 8
+REFERENCES_PER_BLOCK = 8
 
 # Keeps identical patches from making a singular matrix, as a share of the noise variance.
-FLOOR = 1e-3
+DIAGONAL_NOISE_SHARE = 1e-3
 
 # Variance of the noise in a group, at most, in units of the variance between its patches; which is
 # about 0.75 for white noise, as like patches were chosen. It matters where noise is weaker than
 # assumed, which would turn the signs of weights: where few photons were counted, for instance.
-MOST = 1.25
+MAX_GROUP_VARIANCE_RATIO = 1.25
 
 
 def patch_matrix(image, patch):
@@ -61,20 +61,22 @@ def similar_patches(rows, positions, references, n_similar, window):
         for axis, edge, size in zip(references, window, positions, strict=True)
     ]
     found = np.empty((*map(len, references), n_similar), dtype=np.intp)
-    for block in product(*(range(0, len(axis), BLOCK) for axis in references)):
-        into = tuple(slice(start, start + BLOCK) for start in block)
+    for block in product(*(range(0, len(axis), REFERENCES_PER_BLOCK) for axis in references)):
+        into = tuple(slice(start, start + REFERENCES_PER_BLOCK) for start in block)
         at = [axis[part] for axis, part in zip(references, into, strict=True)]
         begin = [axis[part] for axis, part in zip(first, into, strict=True)]
         area = tuple(slice(b[0], b[-1] + edge) for b, edge in zip(begin, window, strict=True))
         shape = norms[area].shape
-        own = _flat([a - s.start for a, s in zip(at, area, strict=True)], shape)
+        place_of_reference = _flat([a - s.start for a, s in zip(at, area, strict=True)], shape)
         corner = _flat([b - s.start for b, s in zip(begin, area, strict=True)], shape)
         inside = corner[:, None] + _flat([np.arange(edge) for edge in window], shape)
-        wanted = grid[np.ix_(*at)].reshape(len(own), -1)
-        distance = wanted @ grid[area].reshape(-1, rows.shape[1]).T
+        reference_patches = grid[np.ix_(*at)].reshape(len(place_of_reference), -1)
+        distance = reference_patches @ grid[area].reshape(-1, rows.shape[1]).T
         distance *= -2
         distance += norms[area].reshape(-1)
-        distance[np.arange(len(own)), own] = -np.inf  # rounding must not lose the reference
+        distance[
+            np.arange(len(place_of_reference)), place_of_reference
+        ] = -np.inf  # rounding must not lose the reference
         near = np.take_along_axis(distance, inside, axis=1)
         near = np.argpartition(near, n_similar - 1, axis=1)[:, :n_similar]
         near = np.take_along_axis(inside, near, axis=1)
@@ -118,9 +120,11 @@ def combine_groups(noisy, known, noise, exact):
     if not exact:
         # Noise is no stronger than what varies in a group, but for the choice of like patches.
         varies = np.einsum("gii->g", gram) / (n_pixels * max(n_similar - 1, 1))
-        noise = np.minimum(noise, MOST * varies[:, None, None])
+        noise = np.minimum(noise, MAX_GROUP_VARIANCE_RATIO * varies[:, None, None])
     gram += n_pixels  # stands for what they share, which the constraint makes any number do for
-    gram.reshape(len(gram), -1)[:, :: n_similar + 1] += n_pixels * (noise[:, 0] if exact else FLOOR)
+    gram.reshape(len(gram), -1)[:, :: n_similar + 1] += n_pixels * (
+        noise[:, 0] if exact else DIAGONAL_NOISE_SHARE
+    )
     weights = np.linalg.inv(gram)
     sums = weights.sum(axis=2, keepdims=True)
     weights -= sums * (np.swapaxes(sums, 1, 2) / sums.sum(axis=1, keepdims=True))

@@ -10,7 +10,7 @@ from selfsupervised.classical.donut import DonutDenoiser
 from selfsupervised.core.sklearn_compat import Interval
 
 # Values gathered at a time: few enough to stay in the cache, many enough to amortise calls.
-BLOCK = 1 << 19
+VALUES_PER_BLOCK = 1 << 19
 
 
 class MedianDenoiser(DonutDenoiser):
@@ -72,7 +72,7 @@ def footprint_median(image, steps):
     n_there = _count(np.pad(there, reach), steps, image.shape)
     out = np.empty_like(image)
     width = image.shape[-1]
-    n_rows = max(1, BLOCK // (width * len(steps)))
+    n_rows = max(1, VALUES_PER_BLOCK // (width * len(steps)))
     block = np.empty((n_rows, width, len(steps)), dtype=image.dtype)
     for plane in np.ndindex(image.shape[:-2]):
         for start in range(0, image.shape[-2], n_rows):
@@ -104,11 +104,11 @@ def _block_median(values, n_there):
     upper = values[..., n // 2]
     # After the partial sort, the smaller half lies in front.
     lower = upper if n % 2 else values[..., : n // 2].max(axis=-1)
-    few = n_there < n
+    at_border = n_there < n
     out = 0.5 * lower + 0.5 * upper  # infinite where much is not there, replaced below
-    if few.any():
-        ordered, count = np.sort(values[few], axis=-1), n_there[few]
+    if at_border.any():
+        ordered, count = np.sort(values[at_border], axis=-1), n_there[at_border]
         row, last = np.arange(len(count)), np.maximum(count - 1, 0)
         middle = 0.5 * ordered[row, last // 2] + 0.5 * ordered[row, np.minimum(count // 2, last)]
-        out[few] = np.where(count > 0, middle, np.nan)
+        out[at_border] = np.where(count > 0, middle, np.nan)
     return out

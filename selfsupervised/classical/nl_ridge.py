@@ -22,20 +22,20 @@ from selfsupervised.core.sklearn_compat import Interval
 
 # By number of spatial axes: edge of the patches in the first and the later passes, edge of the
 # window, distance of the references, and edge of the tiles, whose patches should fit the cache.
-PATCH = {2: (9, 7), 3: (6, 5)}
-WINDOW = {2: 37, 3: 11}
-STEP = {2: 4, 3: 3}
-TILE = {2: 64, 3: 15}
+PATCH_EDGES = {2: (9, 7), 3: (6, 5)}
+WINDOW_EDGE = {2: 37, 3: 11}
+REFERENCE_STEP = {2: 4, 3: 3}
+TILE_EDGE = {2: 64, 3: 15}
 
 # Patches in a group, in the first and the later passes. The pilot's bias counts as noise when
 # weights are computed, by these factors on the variance; the last pass combines the pilot plus
 # this share of what it took away. Tuned on BSD68.
-GROUP = (18, 55)
-PILOT_VARIANCE = 1.1
-LEFT = 0.4
-LEFT_VARIANCE = 1.44
+GROUP_SIZES = (18, 55)
+PILOT_VARIANCE_FACTOR = 1.1
+RESIDUAL_SHARE = 0.4
+RESIDUAL_VARIANCE_FACTOR = 1.44
 
-DTYPE = np.float32  # half the memory traffic of float64, and more digits than noise leaves
+COMPUTE_DTYPE = np.float32  # half the memory traffic of float64, and more digits than noise leaves
 
 
 class NLRidgeDenoiser(ImageDenoiser):
@@ -125,7 +125,7 @@ class NLRidgeDenoiser(ImageDenoiser):
         mean = noisy.mean(axis=tuple(range(noisy.ndim - 1)))
         noisy = (noisy - mean) / sigma
         axes = _principal_axes(noisy)
-        noisy = (noisy @ axes).astype(DTYPE)
+        noisy = (noisy @ axes).astype(COMPUTE_DTYPE)
         out = self._three_passes(noisy) @ (axes.T * sigma) + mean
         return out.reshape(image.shape)
 
@@ -137,15 +137,22 @@ class NLRidgeDenoiser(ImageDenoiser):
             threadpool_limits(1, user_api="blas"),
             ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool,
         ):
-            pilot = self._pass(pool, noisy, None, first, GROUP[0], 1.0)
-            pilot = self._pass(pool, noisy, pilot, later, GROUP[1], PILOT_VARIANCE)
-            partly = pilot + LEFT * (noisy - pilot)
-            return self._pass(pool, partly, pilot, later, GROUP[1], LEFT_VARIANCE * LEFT**2)
+            pilot = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
+            pilot = self._pass(pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR)
+            partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
+            return self._pass(
+                pool,
+                partly,
+                pilot,
+                later,
+                GROUP_SIZES[1],
+                RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2,
+            )
 
     def _patches(self, spatial):
         """Shapes of the patches of the first and the later passes, small enough for the image."""
         if self.patch_size is None:
-            edges = PATCH[len(spatial)]
+            edges = PATCH_EDGES[len(spatial)]
         else:
             edges = (self.patch_size + self.patch_size // 4, self.patch_size)
         if min(spatial) < edges[0]:
@@ -162,17 +169,17 @@ class NLRidgeDenoiser(ImageDenoiser):
         """Combine patches of `noisy` as `pilot` tells, or `noisy` itself without one."""
         spatial = noisy.shape[:-1]
         positions = tuple(size - edge + 1 for size, edge in zip(spatial, patch, strict=True))
-        window = tuple(min(self.window or WINDOW[len(spatial)], size) for size in positions)
+        window = tuple(min(self.window or WINDOW_EDGE[len(spatial)], size) for size in positions)
         n_similar = min(n_similar, int(np.prod(window)))
         guide = noisy if pilot is None else pilot
 
-        step = tuple(min(self.step or STEP[len(spatial)], edge) for edge in patch)
+        step = tuple(min(self.step or REFERENCE_STEP[len(spatial)], edge) for edge in patch)
 
         def tile(references):
             area, within = _area(references, window, positions)
             pixels = tuple(slice(a.start, a.stop + p - 1) for a, p in zip(area, patch, strict=True))
             at = [axis - part.start for axis, part in zip(references, area, strict=True)]
-            out = np.empty((2, *guide[pixels].shape), DTYPE)
+            out = np.empty((2, *guide[pixels].shape), COMPUTE_DTYPE)
             group = None
             for channel in range(noisy.shape[-1]):
                 known = patch_matrix(guide[pixels][..., channel], patch)
@@ -185,7 +192,7 @@ class NLRidgeDenoiser(ImageDenoiser):
                 out[..., channel] = add_patches(group, combined, precision, within, patch)
             return pixels, out
 
-        total = np.zeros((2, *noisy.shape), DTYPE)
+        total = np.zeros((2, *noisy.shape), COMPUTE_DTYPE)
         for pixels, out in pool.map(tile, _tiles(positions, step)):
             total[(slice(None), *pixels)] += out
         return total[0] / total[1]
@@ -193,7 +200,7 @@ class NLRidgeDenoiser(ImageDenoiser):
 
 def _tiles(positions, step):
     """Coordinates of the reference patches along each axis, tile by tile."""
-    edge = TILE[len(positions)]
+    edge = TILE_EDGE[len(positions)]
     axes = [np.append(np.arange(0, end - 1, s), end - 1) for end, s in zip(positions, step)]
     parts = [-(-end // edge) for end in positions]
     return product(*(np.array_split(axis, n) for axis, n in zip(axes, parts, strict=True)))

@@ -14,9 +14,9 @@ INVERSE = {"sqrt": np.square, "log1p": np.expm1}
 # -h''(x) / (2 h'(x)) of h = sqrt, and of h = log1p.
 CURVATURE = {"sqrt": lambda x: 0.25 / x, "log1p": lambda x: 0.5 / (1 + x)}
 
-LARGE = 100.0  # mean from which two terms of a Taylor series are good to 1e-4
-MEANS = np.concatenate([[0], np.geomspace(1e-4, LARGE, 400)])
-COUNTS = np.arange(200)
+MAX_TABULATED_MEAN = 100.0  # mean from which two terms of a Taylor series are good to 1e-4
+TABULATED_MEANS = np.concatenate([[0], np.geomspace(1e-4, MAX_TABULATED_MEAN, 400)])
+TABULATED_COUNTS = np.arange(200)
 
 
 def expected_counts(values, scale, transformation):
@@ -43,7 +43,7 @@ def expected_counts(values, scale, transformation):
     else:
         scaled = INVERSE[transformation](values)
         means = scaled / scale + scaled * CURVATURE[transformation](np.maximum(scaled, 1e-30))
-        small = means < LARGE
+        small = means < MAX_TABULATED_MEAN
         means[small] = _from_table(values, scale, transformation)[small]
     means[empty] = 0
     return means
@@ -52,10 +52,12 @@ def expected_counts(values, scale, transformation):
 def _from_table(values, scale, transformation):
     probabilities = _probabilities()
     if transformation == "sqrt":  # sqrt(scale * x) = sqrt(scale) * sqrt(x): one table for all
-        return np.interp(values / np.sqrt(scale), probabilities @ np.sqrt(COUNTS), MEANS)
-    tables = np.log1p(scale * COUNTS) @ probabilities.T
-    return np.stack([np.interp(row, table, MEANS) for row, table in zip(values, tables)])
+        return np.interp(
+            values / np.sqrt(scale), probabilities @ np.sqrt(TABULATED_COUNTS), TABULATED_MEANS
+        )
+    tables = np.log1p(scale * TABULATED_COUNTS) @ probabilities.T
+    return np.stack([np.interp(row, table, TABULATED_MEANS) for row, table in zip(values, tables)])
 
 
 def _probabilities():
-    return stats.poisson.pmf(COUNTS, MEANS[:, None])
+    return stats.poisson.pmf(TABULATED_COUNTS, TABULATED_MEANS[:, None])

@@ -19,9 +19,9 @@ from scipy import linalg, sparse
 from selfsupervised.evaluation.losses import SMALLEST_RATE
 
 FORMS = {"reconstruction", "regression"}
-EXACT = 500  # samples or features up to which the decomposition is exact
-STEPS = 7  # of the block Krylov iteration; more change no rank of the data in benchmarks/counts.py
-BLOCK = 2**21  # entries of a dense block
+MAX_EXACT_SIZE = 500  # samples or features up to which the decomposition is exact
+N_KRYLOV_STEPS = 7  # more change no rank of the data in benchmarks/counts.py
+ENTRIES_PER_BLOCK = 2**21  # entries of a dense block
 
 
 def leading_axes(Z, n_components, rng):
@@ -44,7 +44,7 @@ def leading_axes(Z, n_components, rng):
     scores : ndarray of shape (n, K)
         Z V.
     """
-    if min(Z.shape) <= max(EXACT, 4 * n_components):
+    if min(Z.shape) <= max(MAX_EXACT_SIZE, 4 * n_components):
         scores, components = _exact(Z, n_components)
     else:
         scores, components = _block_krylov(Z, n_components, rng)
@@ -82,7 +82,7 @@ def _block_krylov(Z, n_components, rng):
     block = rng.standard_normal((Z.shape[1], width)).astype(Z.dtype)
     basis = [np.linalg.qr(block)[0]]
     images = [Z @ basis[0]]
-    for _ in range(min(STEPS, min(Z.shape) // width - 1)):
+    for _ in range(min(N_KRYLOV_STEPS, min(Z.shape) // width - 1)):
         block = Z.T @ images[-1]
         for other in [*basis, *basis]:  # twice, as once leaves rounding errors
             block -= other @ (other.T @ block)
@@ -175,7 +175,7 @@ def poisson_losses(scores, decoder, judged, to_rates):
     """
     n, n_components = scores.shape
     judged = sparse.csr_array(judged)
-    step = max(1, BLOCK // decoder.shape[1])
+    step = max(1, ENTRIES_PER_BLOCK // decoder.shape[1])
     losses = np.empty((n, n_components))
     for start in range(0, n, step):
         part = slice(start, min(start + step, n))

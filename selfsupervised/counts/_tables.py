@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.partitions.thinning import refuse_negative
 
-BLOCK = 1024  # cells of which a dense result is computed at once
+CELLS_PER_BLOCK = 1024  # cells of which a dense result is computed at once
 
 
 class CellDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -50,8 +50,8 @@ class CellDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         columns = selected(genes, self)
         expected = self._expectation(columns)
         out = np.empty((X.shape[0], columns.size), dtype=X.dtype)
-        for start in range(0, X.shape[0], BLOCK):
-            out[start : start + BLOCK] = expected(X[start : start + BLOCK])
+        for start in range(0, X.shape[0], CELLS_PER_BLOCK):
+            out[start : start + CELLS_PER_BLOCK] = expected(X[start : start + CELLS_PER_BLOCK])
         return out
 
     def _expectation(self, columns):

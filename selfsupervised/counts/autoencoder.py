@@ -22,7 +22,7 @@ from selfsupervised.training.net import new_net, seeded, train
 from selfsupervised.training.passes import choose_device
 
 N_EPOCHS = 20
-HALVINGS = (0.5, 0.75, 0.875)
+RATE_HALVINGS = (0.5, 0.75, 0.875)
 
 
 class NegativeBinomialAutoencoder(CellDenoiser):
@@ -213,7 +213,7 @@ class NegativeBinomialAutoencoder(CellDenoiser):
             device=device,
             max_steps=self.max_steps,
             lr=self.lr,
-            halvings=HALVINGS,
+            halvings=RATE_HALVINGS,
             patience=self.patience,
             valid=HeldOutMolecules(seen, held_out, seed=seed),
             verbose=self.verbose,

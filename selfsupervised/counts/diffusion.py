@@ -94,7 +94,7 @@ class NeighborDiffusionDenoiser(CellDenoiser):
     ...     ss.NeighborDiffusionDenoiser(n_components=3),
     ...     {"n_steps": [1, 2, 3]},
     ...     scoring=ss.SelfSupervisedScorer(partition=ss.MoleculeSplit(), loss="poisson"),
-    ...     cv=ss.InSample(),
+    ...     cv=ss.SameSplit(),
     ... ).fit(rng.poisson(rates))
     >>> search.best_estimator_.graph_.shape
     (200, 200)

@@ -68,7 +68,7 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     >>> import numpy as np
     >>> from sklearn.model_selection import GridSearchCV
     >>> from selfsupervised import (
-    ...     CountNormalizer, InSample, JInvariantWrapper, MoleculeSplit, PCADenoiser)
+    ...     CountNormalizer, JInvariantWrapper, MoleculeSplit, PCADenoiser, SameSplit)
     >>> rng = np.random.default_rng(0)
     >>> rate = rng.gamma(1, 1, (200, 3)) @ rng.gamma(1, 1, (3, 50))
     >>> counts = rng.poisson(rate)
@@ -76,7 +76,7 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     >>> search = GridSearchCV(
     ...     JInvariantWrapper(PCADenoiser(), partition=halves),
     ...     {"estimator__n_components": [1, 2, 3, 4, 5]},
-    ...     cv=InSample(),
+    ...     cv=SameSplit(),
     ... )
     >>> search.fit(counts).best_params_
     {'estimator__n_components': 3}

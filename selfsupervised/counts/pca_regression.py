@@ -49,13 +49,13 @@ class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from sklearn.model_selection import GridSearchCV
-    >>> from selfsupervised import InSample, JInvariantWrapper, PCARegression
+    >>> from selfsupervised import JInvariantWrapper, PCARegression, SameSplit
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 40)) + rng.normal(size=(200, 40))
     >>> GridSearchCV(
     ...     JInvariantWrapper(PCARegression()),
     ...     {"estimator__n_components": [1, 2, 3, 4, 5]},
-    ...     cv=InSample(),
+    ...     cv=SameSplit(),
     ... ).fit(X).best_params_
     {'estimator__n_components': 3}
     """

@@ -35,9 +35,9 @@ from selfsupervised.counts.pca import check_rank
 from selfsupervised.partitions.thinning import check_counts
 
 CALLER = "PCADenoiserCV"
-FEW = 64  # rows that are looked at before all
-MANY_GENES = 5000  # from which on a user should know what sums take
-ROUNDING = 1e-3  # relative: singular values are roots of sums of single-precision products
+N_ROWS_PEEKED = 64  # rows that are looked at before all
+MIN_GENES_TO_WARN = 5000  # from which on a user should know what sums take
+ROUNDING_TOLERANCE = 1e-3  # relative, of roots of sums of single-precision products
 
 
 def fit_streamed(estimator, X, seed):
@@ -176,7 +176,7 @@ class FoldedSums:
                 components,
                 strength * a,
                 (components @ cross[learned].sum(axis=0)) * (a * b),
-                rounding=ROUNDING,
+                rounding=ROUNDING_TOLERANCE,
                 form=estimator.form,
                 shrink=estimator.shrink,
             )
@@ -263,7 +263,7 @@ def _check_answerable(estimator):
 
 
 def _warn_of_many(n_features):
-    if n_features > MANY_GENES:
+    if n_features > MIN_GENES_TO_WARN:
         warnings.warn(
             f"{CALLER} keeps at least four tables of {n_features} x {n_features} genes, "
             f"{8e-9 * n_features**2:.1f} GB each, and more on a cluster: choose fewer genes, such "
@@ -283,7 +283,7 @@ def _check_one_median(fold):
 
 def _check_first_rows(X):
     """Warn here, where the user is, of what look like no counts; workers would not be heard."""
-    first = slice(0, min(FEW, block_slices(X)[0].stop))
+    first = slice(0, min(N_ROWS_PEEKED, block_slices(X)[0].stop))
     rows = csr_array(X[first].compute()) if is_dask(X) else read_rows(X, first)
     if rows.count_nonzero():
         check_counts(rows, caller=CALLER)

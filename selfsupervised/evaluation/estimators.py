@@ -13,9 +13,14 @@ from selfsupervised.core.validation import is_ragged
 from selfsupervised.evaluation.functions import PlainFunction
 
 
+def is_function(estimator):
+    """Whether `estimator` is a plain function rather than an estimator."""
+    return callable(estimator) and not hasattr(estimator, "get_params")
+
+
 def as_denoiser(estimator, of_tables=False):
     """The estimator itself, or a plain function as an estimator of images or tables."""
-    if callable(estimator) and not hasattr(estimator, "get_params"):
+    if is_function(estimator):
         if of_tables:
             return FunctionTransformer(estimator, accept_sparse=True)
         return PlainFunction(estimator)
@@ -30,7 +35,7 @@ def why_no_denoiser(estimator, caller="JInvariantWrapper", methods=("transform",
     )
     if isinstance(estimator, type):
         return f"{expected}; got the class {estimator.__name__}, pass {estimator.__name__}()."
-    if callable(estimator) and not hasattr(estimator, "get_params"):
+    if is_function(estimator):
         return None
     acts = any(hasattr(estimator, method) for method in methods)
     if not (acts and hasattr(estimator, "fit") and hasattr(estimator, "get_params")):

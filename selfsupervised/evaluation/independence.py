@@ -25,9 +25,9 @@ class CorrelatedNoiseWarning(UserWarning):
 
 def _recalled(X, channel_axis):
     """`correlated_noise` of `X`, of which a sample of the values tells whether it is known."""
-    some = [image.reshape(-1)[:: max(1, image.size >> 10)] for image in some_images(X)]
+    samples = [image.reshape(-1)[:: max(1, image.size >> 10)] for image in some_images(X)]
     shapes = repr(([image.shape for image in X], channel_axis))
-    key = blake2b(b"".join(part.tobytes() for part in some) + shapes.encode()).digest()
+    key = blake2b(b"".join(part.tobytes() for part in samples) + shapes.encode()).digest()
     found = _known.get(key)
     if found is None:
         if len(_known) >= MAX_KNOWN:

@@ -37,7 +37,7 @@ def check_other_rows(known, X):
         raise ValueError(
             "Expected other samples than the estimator learned from: it was fitted to the very "
             "molecules it is to be judged on. Split the samples too, for example by cv=5 in "
-            "GridSearchCV, instead of InSample()."
+            "GridSearchCV, instead of SameSplit()."
         )
 
 

@@ -5,8 +5,8 @@
 import numpy as np
 
 
-class InSample:
-    """One split in which training and test samples are the same: all of them.
+class SameSplit:
+    """One split whose training and test samples are the same: all of them.
 
     Right for self-supervised scores, which never judge a denoiser on an entry that it saw, and
     the only possible splitter for a single image. Wrong for any other score.
@@ -14,8 +14,8 @@ class InSample:
     Examples
     --------
     >>> import numpy as np
-    >>> from selfsupervised import InSample
-    >>> list(InSample().split(np.zeros((2, 8, 8))))
+    >>> from selfsupervised import SameSplit
+    >>> list(SameSplit().split(np.zeros((2, 8, 8))))
     [(array([0, 1]), array([0, 1]))]
     """
 
@@ -29,4 +29,7 @@ class InSample:
         return 1
 
     def __repr__(self):
-        return "InSample()"
+        return "SameSplit()"
+
+
+InSample = SameSplit  # the former name, in this release

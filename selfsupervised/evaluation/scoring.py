@@ -131,10 +131,10 @@ class SelfSupervisedScorer(BaseEstimator):
     --------
     >>> import numpy as np
     >>> from sklearn.model_selection import cross_val_score
-    >>> from selfsupervised import InSample, MedianDenoiser, SelfSupervisedScorer
+    >>> from selfsupervised import MedianDenoiser, SameSplit, SelfSupervisedScorer
     >>> noisy = np.random.default_rng(0).normal(size=(1, 32, 32))
     >>> scorer = SelfSupervisedScorer(loss="mae")
-    >>> cross_val_score(MedianDenoiser(), noisy, scoring=scorer, cv=InSample()).shape
+    >>> cross_val_score(MedianDenoiser(), noisy, scoring=scorer, cv=SameSplit()).shape
     (1,)
     """
 

@@ -10,7 +10,7 @@ import tifffile
 
 from selfsupervised.core.files import replacing
 
-TIFF = (".tif", ".tiff")
+TIFF_SUFFIXES = (".tif", ".tiff")
 
 
 def read_image(path):
@@ -39,7 +39,7 @@ def read_image(path):
     if not path.is_file():
         raise FileNotFoundError(f"Expected a picture at {path}, found no such file.")
     try:
-        if path.suffix.lower() in TIFF:
+        if path.suffix.lower() in TIFF_SUFFIXES:
             with tifffile.TiffFile(path) as file:
                 series = file.series[0]
                 image, axes = series.asarray(), series.axes
@@ -66,7 +66,7 @@ def write_image(path, image):
         If the format cannot hold the dtype of `image`.
     """
     path = Path(path)
-    tiff = path.suffix.lower() in TIFF
+    tiff = path.suffix.lower() in TIFF_SUFFIXES
     if not tiff and image.dtype not in (np.uint8, np.uint16):
         raise ValueError(
             f"{path.suffix or 'This'} files hold uint8 or uint16, got {image.dtype}; write a .tif."

@@ -34,11 +34,11 @@ from selfsupervised.training.source import Source
 from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
 
 TILE_BYTES = 2**31
-SMALL = 2**18  # pixels that are surely predicted at once
-N_EPOCHS, LONGEST_EPOCH = 50, 200
+MAX_PIXELS_UNTILED = 2**18  # pixels that are surely predicted at once
+N_EPOCHS, MAX_EPOCH_STEPS = 50, 200
 # Of the gradient. Usual ones are of 0.05 to 0.3; a few a thousand times as long came after 1300
 # steps at one rate, and undid all that had been learned.
-LONGEST_GRADIENT = 0.5
+MAX_GRADIENT_NORM = 0.5
 
 
 class NetworkDenoiser(Saved, ImageDenoiser):
@@ -184,7 +184,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             source,
             self.scheme,
             shape=shape,
-            n_batches=min(-(-setting("max_steps") // N_EPOCHS), LONGEST_EPOCH),
+            n_batches=min(-(-setting("max_steps") // N_EPOCHS), MAX_EPOCH_STEPS),
             batch_size=setting("batch_size"),
             max_steps=setting("max_steps"),
             turn=setting("augment"),
@@ -231,7 +231,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             lr=self._setting("lr"),
             optimizer=self._setting("optimizer"),
             halvings=self._setting("halvings"),
-            clip=LONGEST_GRADIENT,
+            clip=MAX_GRADIENT_NORM,
             patience=self.patience,
             callbacks=self.callbacks,
             compiled=self.compile,
@@ -312,7 +312,9 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         return self._tiled(self.predict, x)
 
     def _tiled(self, predict, x):
-        small = x[0].size <= SMALL if self.tile is None else max(x.shape[1:]) <= self.tile
+        small = (
+            x[0].size <= MAX_PIXELS_UNTILED if self.tile is None else max(x.shape[1:]) <= self.tile
+        )
         return predict(x) if small else predict_tiles(predict, x, **self._tiles(x.shape[1:]))
 
     def predict(self, x):

@@ -4,7 +4,7 @@
 
 import sys
 
-WIDE = 25  # of a column of a table
+COLUMN_CHARACTERS = 25  # of a column of a table
 
 TRAINING = """
     max_steps : int, default=2000
@@ -138,9 +138,9 @@ def _scheduled(schedules):
     """The text about parameters by schedule, with a table of them."""
 
     def row(*cells):
-        return "  ".join(f"{cell:{WIDE}}" for cell in cells).rstrip()
+        return "  ".join(f"{cell:{COLUMN_CHARACTERS}}" for cell in cells).rstrip()
 
-    line = row(*["=" * WIDE] * (len(schedules) + 1))
+    line = row(*["=" * COLUMN_CHARACTERS] * (len(schedules) + 1))
     table = [line, row("parameter", *schedules), line]
     for name in next(iter(schedules.values())):
         values = [schedule[name] for schedule in schedules.values()]

@@ -30,7 +30,7 @@ from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
 FAST_DROPOUT = 0.15  # of `FilledUNet`: without, it learns the noise after 3000 steps
 # What learns most in a given time, of what was tried; a hundredth of the paper's steps.
-FAST: dict = {
+FAST_SCHEDULE: dict = {
     "max_steps": 4000,
     "batch_size": 4,
     "default_patch": NetworkDenoiser.default_patch,
@@ -40,8 +40,8 @@ FAST: dict = {
     "halvings": NetworkDenoiser.halvings,
     "averaging": 0.99,
 }
-WHOLE = {2: sys.maxsize, 3: sys.maxsize}  # images in one crop
-N_JUDGED = 4  # samples of each image in a validation
+WHOLE_IMAGE_EDGE = {2: sys.maxsize, 3: sys.maxsize}  # images in one crop
+N_VALIDATION_SAMPLES = 4  # samples of each image in a validation
 PIXELS_AT_ONCE = 2**16  # predictions of smaller images are made several at a time
 
 
@@ -91,7 +91,7 @@ class SampledDenoiser(NetworkDenoiser):
 
     def judged(self, source):
         """What is held out of a `Source`, beside several samples of the rest."""
-        return HeldOut(source, seed=self.seed_, show=self._sampled, repeats=N_JUDGED)
+        return HeldOut(source, seed=self.seed_, show=self._sampled, repeats=N_VALIDATION_SAMPLES)
 
     def _sampled(self, x, rng):
         """`x` with NaN at a random share of the elements."""

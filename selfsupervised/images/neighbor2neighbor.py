@@ -24,8 +24,8 @@ from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
 # Pixels of a cell are numbered 0 1 / 2 3. Ordered pairs that share an edge, and the others.
-PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)])
-DIAGONAL = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
+EDGE_PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)])
+DIAGONAL_PAIRS = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
 @described(batch_size=2, lr="3e-3", patch=128)
@@ -150,7 +150,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         target, weight = target_of(subsample(y, second).numpy())
         weight *= ~np.isnan(g1)
         # What is missing in g1(y) is filled from g1(y), which holds nothing of g2(y).
-        inputs = {"x": fill_crops(g1), "still": fill_crops(x)}
+        inputs = {"x": fill_crops(g1), "without_gradient": fill_crops(x)}
         return inputs, (target, weight, first, second, np.float32(self.gamma * progress))
 
 
@@ -184,9 +184,9 @@ def draw_pairs(cells, sampler, rng):
     first, second : ndarray of int64 of shape `cells`
     """
     if sampler == "random":
-        pairs = PAIRS[rng.integers(len(PAIRS), size=cells)]
+        pairs = EDGE_PAIRS[rng.integers(len(EDGE_PAIRS), size=cells)]
     else:
-        choice = np.concatenate([PAIRS, DIAGONAL])
+        choice = np.concatenate([EDGE_PAIRS, DIAGONAL_PAIRS])
         pairs = choice[rng.integers(len(choice), size=cells[0])]
         pairs = np.broadcast_to(pairs.reshape(-1, *[1] * (len(cells) - 1), 2), (*cells, 2))
     return pairs[..., 0].copy(), pairs[..., 1].copy()

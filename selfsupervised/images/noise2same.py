@@ -26,9 +26,9 @@ from selfsupervised.partitions.fill import FILLS
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-REPLACEMENT_NOISE = 0.2  # standard deviation, in normalised units
-WINDOW = 4  # boxes a side with a pixel of J each, where the root is taken locally
-LEAST = 1e-12  # below, the root of the invariance term has no useful gradient
+REPLACEMENT_STD = 0.2  # standard deviation, in normalised units
+WINDOW_BOXES = 4  # boxes a side with a pixel of J each, where the root is taken locally
+MIN_MEAN_SQUARE = 1e-12  # below, the root of the invariance term has no useful gradient
 
 
 @described(batch_size=4, lr="3e-3", patch=64)
@@ -163,7 +163,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     def criterion(self):
         """L_rec + lambda_inv L_inv."""
-        window = WINDOW * box_edge(self.masked, self.n_dims_) if self.local else None
+        window = WINDOW_BOXES * box_edge(self.masked, self.n_dims_) if self.local else None
         return Noise2SameLoss(self.lambda_, window)
 
     def scheme(self, x, rng, progress):
@@ -172,12 +172,12 @@ class Noise2SameDenoiser(NetworkDenoiser):
         seen = np.where(J, np.float32(np.nan), x)
         if self.fill == "normal":
             # What is missing besides is filled first, from what remains to be seen.
-            noise = rng.normal(0, REPLACEMENT_NOISE, x.shape).astype(np.float32)
+            noise = rng.normal(0, REPLACEMENT_STD, x.shape).astype(np.float32)
             without_J = np.where(J, noise, fill_crops(seen))
         else:
             without_J = fill_crops(seen, self.fill, seed=int(rng.integers(2**31)))
         target, weight = target_of(x)
-        return {"x": fill_crops(x), "also": without_J}, (target, weight, weight * J)
+        return {"x": fill_crops(x), "second": without_J}, (target, weight, weight * J)
 
 
 class Noise2SameLoss(WeightedMSE):
@@ -207,10 +207,10 @@ class Noise2SameLoss(WeightedMSE):
     def l_inv(self, squares, J):
         """Root of the mean over J; with windows, the mean of theirs by their shares of J."""
         if self.window is None:
-            return weighted_mean(squares, J).clamp(min=LEAST).sqrt()
+            return weighted_mean(squares, J).clamp(min=MIN_MEAN_SQUARE).sqrt()
         n_J = window_sums(J, self.window)
         means = window_sums(squares * J, self.window) / n_J.clamp(min=1)
-        return weighted_mean(means.clamp(min=LEAST).sqrt(), n_J)
+        return weighted_mean(means.clamp(min=MIN_MEAN_SQUARE).sqrt(), n_J)
 
 
 def window_sums(x, edge):

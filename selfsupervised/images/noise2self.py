@@ -22,9 +22,9 @@ from selfsupervised.partitions.fill import check_fill
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
-from selfsupervised.wrappers.mixing import WAYS, mixed
+from selfsupervised.wrappers.mixing import MIXTURE_NAMES, mixed
 
-STRIDE = 2  # a quarter of the pixels to learn from in each step, nearly all with visible neighbours
+DEFAULT_STRIDE = 2  # a quarter of the pixels in each step, nearly all with visible neighbours
 
 
 @described(batch_size=4, lr="3e-3", patch=64)
@@ -90,7 +90,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         **NetworkDenoiser._parameter_constraints,
         "partition": [None, PixelPartition],
         "fill": "no_validation",  # by `check_fill`, whose message says what there is
-        "inference": [StrOptions({"direct", "j_invariant", *WAYS})],
+        "inference": [StrOptions({"direct", "j_invariant", *MIXTURE_NAMES})],
     }
 
     def __init__(
@@ -183,7 +183,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
     def _labels(self, shape, rng=None):
         """Number of the subset of each pixel, (1 or n_channels, *spatial), and how many."""
         n_channels, *spatial = shape
-        partition = StratifiedPixels(STRIDE) if self.partition is None else self.partition
+        partition = StratifiedPixels(DEFAULT_STRIDE) if self.partition is None else self.partition
         if rng is not None and isinstance(partition, RandomPixels | StratifiedPixels):
             partition = clone(partition).set_params(random_state=rng)
         if not partition.per_channel:

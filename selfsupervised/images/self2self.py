@@ -13,16 +13,21 @@ As elements have independent noise, the loss is that of clean targets plus a con
 import functools
 
 from selfsupervised.images._parameters import described
-from selfsupervised.images._sampled import FAST, FAST_DROPOUT, WHOLE, SampledDenoiser
+from selfsupervised.images._sampled import (
+    FAST_DROPOUT,
+    FAST_SCHEDULE,
+    WHOLE_IMAGE_EDGE,
+    SampledDenoiser,
+)
 from selfsupervised.networks import FilledUNet, Self2SelfUNet
 
 PAPER_DROPOUT = 0.3
 SCHEDULES = {
-    "fast": FAST,
+    "fast": FAST_SCHEDULE,
     "paper": {
         "max_steps": 450_000,
         "batch_size": 1,
-        "default_patch": WHOLE,
+        "default_patch": WHOLE_IMAGE_EDGE,
         "augment": "flips",
         "lr": 1e-5,
         "optimizer": "Adam",

@@ -15,15 +15,21 @@ import torch
 
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.images._parameters import described
-from selfsupervised.images._sampled import FAST, FAST_DROPOUT, WHOLE, DroppedLoss, SampledDenoiser
+from selfsupervised.images._sampled import (
+    FAST_DROPOUT,
+    FAST_SCHEDULE,
+    WHOLE_IMAGE_EDGE,
+    DroppedLoss,
+    SampledDenoiser,
+)
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
 
 SCHEDULES = {
-    "fast": FAST,
+    "fast": FAST_SCHEDULE,
     "paper": {
         "max_steps": 4000,
         "batch_size": 1,
-        "default_patch": WHOLE,
+        "default_patch": WHOLE_IMAGE_EDGE,
         "augment": False,
         "lr": 4e-4,
         "optimizer": "Adam",

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 # A number of 16 bits decides about each element, so the probability is a multiple of 1 / LEVELS.
-LEVELS = 2**16
+N_LEVELS = 2**16
 
 
 class StochasticDropout(nn.Module):
@@ -80,13 +80,13 @@ def _kept(x, p):
     On a CPU torch draws an integer of 64 bits several times faster than it decides about one
     element (`bernoulli_`), and an integer is enough for four.
     """
-    threshold = round(p * LEVELS)
+    threshold = round(p * N_LEVELS)
     kept = torch.empty_like(x)
     n_elements = kept.numel()
     numbers = torch.empty(-(-n_elements // 4), dtype=torch.int64).random_(-(2**63), None)
     numbers = numbers.view(torch.int16)[:n_elements]
-    torch.ge(numbers, threshold - LEVELS // 2, out=kept.as_strided((n_elements,), (1,)))
-    return kept.mul_(LEVELS / (LEVELS - threshold))
+    torch.ge(numbers, threshold - N_LEVELS // 2, out=kept.as_strided((n_elements,), (1,)))
+    return kept.mul_(N_LEVELS / (N_LEVELS - threshold))
 
 
 @contextmanager

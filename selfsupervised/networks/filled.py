@@ -11,8 +11,8 @@ from selfsupervised.networks.gated import GatedConv
 from selfsupervised.networks.noise2self_unet import Noise2SelfUNet
 from selfsupervised.networks.padding import padded
 
-BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
-LITTLE = 1e-4  # far less than the weight of any one pixel of the window, 1 / 256 at least in 2-D
+BINOMIAL_WEIGHTS = (1.0, 4.0, 6.0, 4.0, 1.0)
+MIN_WEIGHT = 1e-4  # far less than that of any one pixel of the window, 1 / 256 in 2-D
 
 
 class FilledUNet(Noise2SelfUNet):
@@ -154,19 +154,19 @@ def local_mean(x, there, depth=0):
     """
     weight = _blurred(there)
     if not depth:
-        return _blurred(x * there) / weight.clamp_min(LITTLE)
+        return _blurred(x * there) / weight.clamp_min(MIN_WEIGHT)
     halved = getattr(functional, f"avg_pool{x.ndim - 2}d")
     share = halved(there, 2)
-    coarse = halved(x * there, 2) / share.clamp_min(LITTLE)
+    coarse = halved(x * there, 2) / share.clamp_min(MIN_WEIGHT)
     coarse = local_mean(coarse, (share > 0).to(x.dtype), depth - 1)
     coarse = functional.interpolate(coarse, scale_factor=2, mode="nearest")
-    return (_blurred(x * there) + LITTLE * coarse) / (weight + LITTLE)
+    return (_blurred(x * there) + MIN_WEIGHT * coarse) / (weight + MIN_WEIGHT)
 
 
 def _blurred(x):
     """Weighted sums over the window; zeros beyond the border."""
     n_channels, n_dims = x.shape[1], x.ndim - 2
-    row = torch.tensor(BINOMIAL, dtype=x.dtype, device=x.device) / sum(BINOMIAL)
+    row = torch.tensor(BINOMIAL_WEIGHTS, dtype=x.dtype, device=x.device) / sum(BINOMIAL_WEIGHTS)
     window = row
     for _ in range(n_dims - 1):
         window = window[..., None] * row

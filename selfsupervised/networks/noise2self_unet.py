@@ -7,7 +7,7 @@ from torch import nn
 
 from selfsupervised.networks._network import Network
 
-SLOPE = 0.01  # of the leaky ReLUs
+LEAKY_SLOPE = 0.01  # of the leaky ReLUs
 
 
 class Noise2SelfUNet(Network):
@@ -121,7 +121,9 @@ class Noise2SelfUNet(Network):
 
     def _convs(self, a, b):
         """The convolutions of a block of the encoder, from `a` to `b` features."""
-        return nn.Sequential(self.conv(a, b), nn.LeakyReLU(SLOPE, inplace=True), self.conv(b, b))
+        return nn.Sequential(
+            self.conv(a, b), nn.LeakyReLU(LEAKY_SLOPE, inplace=True), self.conv(b, b)
+        )
 
     _decoder_convs = _convs
 
@@ -129,7 +131,7 @@ class Noise2SelfUNet(Network):
         for block in (*self.encoder, *self.decoder):
             for parameter in block.change.parameters():
                 if parameter.ndim > 1:
-                    nn.init.kaiming_normal_(parameter, a=SLOPE)
+                    nn.init.kaiming_normal_(parameter, a=LEAKY_SLOPE)
                 else:
                     nn.init.zeros_(parameter)
         nn.init.zeros_(self.head.weight)
@@ -161,7 +163,7 @@ class _Block(nn.Module):
         super().__init__()
         self.shared = shared
         self.change = change
-        self.after = nn.Sequential(norm, nn.LeakyReLU(SLOPE, inplace=True))
+        self.after = nn.Sequential(norm, nn.LeakyReLU(LEAKY_SLOPE, inplace=True))
 
     def forward(self, x):
         change = self.change(x)

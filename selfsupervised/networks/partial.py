@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-TINY = 1e-6  # less than the mean over any window with something valid
+MIN_SHARE = 1e-6  # less than the mean over any window with something valid
 
 
 class PartialConv(nn.Module):
@@ -93,7 +93,7 @@ class PartialConv(nn.Module):
         valid = (share > 0).to(mask.dtype)
         # Where nothing is valid, zero is multiplied by zero.
         inside = self._window_mean(torch.ones_like(mask[:1]))
-        y.mul_((valid * inside / share.clamp(min=TINY)).to(y.dtype))
+        y.mul_((valid * inside / share.clamp(min=MIN_SHARE)).to(y.dtype))
         if self.bias is not None:
             bias = self.bias.reshape(-1, *[1] * (y.ndim - 2)).to(y.dtype)
             y.addcmul_(bias, valid.to(y.dtype))

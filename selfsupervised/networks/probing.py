@@ -48,8 +48,8 @@ def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
     >>> needed_multiple(pool)
     4
     """
-    own = getattr(module, "multiple", None)
-    candidates = MULTIPLES if own is None else (own,)
+    said = getattr(module, "multiple", None)
+    candidates = MULTIPLES if said is None else (said,)
     network = probe(module)
     out_channels = in_channels if out_channels is None else out_channels
     for multiple in candidates:
@@ -70,7 +70,7 @@ def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
         f"Expected {type(module).__name__} to map a batch of shape {(2, in_channels, *sizes)} to "
         f"{expected}; got {got}."
     )
-    if own is None:
+    if said is None:
         message += (
             f" Edges that are a multiple of {', '.join(map(str, MULTIPLES))} were tried; if the "
             f"module needs another, give it an attribute `multiple`."

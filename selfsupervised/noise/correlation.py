@@ -13,23 +13,23 @@ from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.validation import check_channel_axis, is_whole_number
 
 # One and two pixels apart; and farther, where only stripes reach, on average.
-LAGS = ((1,), (2,), (4, 5, 6, 7, 8))
+LAG_GROUPS_PIXELS = ((1,), (2,), (4, 5, 6, 7, 8))
 
 # Second differences to measure, fourth ones to be sure that what is measured is no structure.
-ORDERS = (2, 4)
+DIFFERENCE_ORDERS = (2, 4)
 
 # Blocks of 16 x 16 hold enough pixels to be ranked by their roughness, and impulse noise of a few
 # percent in each. The quietest fifth of them shows the noise of all but the busiest pictures.
-BLOCK_SIZE = {2: 16, 3: 8}
+BLOCK_EDGE_PIXELS = {2: 16, 3: 8}
 MAX_BLOCKS = 1024
 MAX_IMAGES = 4
-QUIET = 0.2
-MIN_BLOCKS = 8
+QUIET_BLOCK_SHARE = 0.2
+MIN_QUIET_BLOCKS = 8
 
 # Correlated from here on; in a picture of few pixels only if there is no doubt, since there may be
 # no block without structure (docs/correlated_noise.md).
-THRESHOLD, DOUBT = 0.18, 600.0
-STRIPES, STRIPES_DOUBT = 0.11, 300.0
+MIN_NEIGHBOR_CORRELATION, NEIGHBOR_DOUBT_PIXELS = 0.18, 600.0
+MIN_STRIPE_CORRELATION, STRIPE_DOUBT_PIXELS = 0.11, 300.0
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,9 @@ def correlated_noise(X, *, channel_axis=None):
     lags, correlated = [], []
     blocks = [_blocks(channel) for channel in channels]
     for axis in range(1, blocks[0].ndim):
-        (plain, n_pixels), (strict, _) = (_mean_along(blocks, axis, order) for order in ORDERS)
+        (plain, n_pixels), (strict, _) = (
+            _mean_along(blocks, axis, order) for order in DIFFERENCE_ORDERS
+        )
         lags.append(plain)
         correlated.append(_beyond_doubt(plain, n_pixels) and _beyond_doubt(strict, n_pixels))
     return CorrelationVerdict(np.array(lags), tuple(correlated))
@@ -182,14 +184,14 @@ def correlated_noise(X, *, channel_axis=None):
 
 def _blocks(channel):
     """Blocks side by side, or of a large channel some of them, (n_blocks, *block)."""
-    size = tuple(min(BLOCK_SIZE[channel.ndim], n) for n in channel.shape)
+    size = tuple(min(BLOCK_EDGE_PIXELS[channel.ndim], n) for n in channel.shape)
     apart = int((channel.size / MAX_BLOCKS) ** (1 / channel.ndim))
     steps = tuple(slice(None, None, max(apart, n)) for n in size)
     return sliding_window_view(channel, size)[steps].reshape(-1, *size)
 
 
 def _mean_along(channels, axis, order):
-    """Mean over channels of the correlation at `LAGS` along `axis`, and the pixels behind it."""
+    """Mean over channels of the correlation along `axis`, and the pixels behind it."""
     correlations, counts = zip(*(_along(blocks, axis, order) for blocks in channels), strict=True)
     return np.mean(correlations, axis=0), sum(counts)
 
@@ -197,39 +199,45 @@ def _mean_along(channels, axis, order):
 def _beyond_doubt(lags, n_pixels):
     near, _, far = lags
     return bool(
-        near * n_pixels > THRESHOLD * n_pixels + DOUBT
-        or far * n_pixels > STRIPES * n_pixels + STRIPES_DOUBT
+        near * n_pixels > MIN_NEIGHBOR_CORRELATION * n_pixels + NEIGHBOR_DOUBT_PIXELS
+        or far * n_pixels > MIN_STRIPE_CORRELATION * n_pixels + STRIPE_DOUBT_PIXELS
     )
 
 
 def _along(blocks, axis, order):
-    """Correlation at `LAGS` along `axis` of the noise in the quiet blocks, and their pixels."""
-    rough = blocks
+    """Correlation along `axis` of the noise in the quiet blocks, and their pixels."""
+    differences = blocks
     for other in range(1, blocks.ndim):
         if other != axis and blocks.shape[other] > 2:
-            rough = np.diff(rough, min(order, blocks.shape[other] - 1), axis=other)
-    rough = np.moveaxis(rough, axis, -1).reshape(len(rough), -1, blocks.shape[axis])
-    quiet, measured = _quietest(rough)
-    variance = _mean_product(quiet, quiet, measured)
+            differences = np.diff(differences, min(order, blocks.shape[other] - 1), axis=other)
+    differences = np.moveaxis(differences, axis, -1).reshape(
+        len(differences), -1, blocks.shape[axis]
+    )
+    quiet_blocks, measured = _quietest_blocks(differences)
+    variance = _mean_product(quiet_blocks, quiet_blocks, measured)
     if not variance > 1e-6 * np.nanvar(blocks):  # drawn, not measured
-        return np.zeros(len(LAGS)), 0
-    correlation = [_mean_lagged(quiet, measured, lags) / variance for lags in LAGS]
+        return np.zeros(len(LAG_GROUPS_PIXELS)), 0
+    correlation = [
+        _mean_lagged(quiet_blocks, measured, lags) / variance for lags in LAG_GROUPS_PIXELS
+    ]
     return np.array(correlation), int(measured.sum())
 
 
-def _quietest(rough):
+def _quietest_blocks(differences):
     """The blocks of least power, and where they were measured; zero where they were not."""
-    measured = ~np.isnan(rough)
-    rough = np.where(measured, rough, 0)
-    n_quiet = min(len(rough), max(MIN_BLOCKS, int(QUIET * len(rough))))
+    measured = ~np.isnan(differences)
+    differences = np.where(measured, differences, 0)
+    n_quiet_blocks = min(
+        len(differences), max(MIN_QUIET_BLOCKS, int(QUIET_BLOCK_SHARE * len(differences)))
+    )
     # In saturated blocks there is no noise to see; where most are, the rest tells nothing.
-    alive = np.count_nonzero(rough, axis=(1, 2)) * 4 > rough[0].size
-    rough, measured = rough[alive], measured[alive]
-    if len(rough) < n_quiet:
-        return rough[:0], measured[:0]
-    power = (rough**2).sum(axis=(1, 2)) / measured.sum(axis=(1, 2))
-    quiet = np.argpartition(power, n_quiet - 1)[:n_quiet]
-    return rough[quiet], measured[quiet]
+    alive = np.count_nonzero(differences, axis=(1, 2)) * 4 > differences[0].size
+    differences, measured = differences[alive], measured[alive]
+    if len(differences) < n_quiet_blocks:
+        return differences[:0], measured[:0]
+    power = (differences**2).sum(axis=(1, 2)) / measured.sum(axis=(1, 2))
+    quiet_blocks = np.argpartition(power, n_quiet_blocks - 1)[:n_quiet_blocks]
+    return differences[quiet_blocks], measured[quiet_blocks]
 
 
 def _mean_lagged(values, measured, lags):

@@ -126,8 +126,8 @@ def _line(means, variances, n_averaged):
         (start, rise), _ = nnls(ends * weights[:, None], variances * weights)
         line = ends @ (start, rise)
         line = np.maximum(line, 1e-3 * line.max())
-        off = (variances - line) / line
-        scale = max(normal_mad(off), 0.01) * np.where(off > 0, 1.5, 3.0)
-        weights = 1 / (line * np.hypot(1, off / scale))
+        deviation = (variances - line) / line
+        scale = max(normal_mad(deviation), 0.01) * np.where(deviation > 0, 1.5, 3.0)
+        weights = 1 / (line * np.hypot(1, deviation / scale))
     gain = rise / span
     return NoiseModel(float(gain), float(start - gain * low))

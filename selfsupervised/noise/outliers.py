@@ -14,14 +14,14 @@ MAX_DEVIATIONS = 5  # an outlier is as many standard deviations off the median o
 def outliers(channel):
     """Pixels of a 2-D or 3-D float image that are unusually far off their neighbours."""
     middle = median_filter(channel, 3, mode="mirror")
-    off = np.abs(channel - middle)
-    return (off > 0) & ~usual(off, middle)
+    deviation = np.abs(channel - middle)
+    return (deviation > 0) & ~usual(deviation, middle)
 
 
-def usual(off, brightness):
+def usual(deviation, brightness):
     """Pixels no further off the median of their neighbours than is usual at their brightness."""
-    off, usual = off.ravel(), np.ones(off.size, dtype=bool)
+    deviation, usual = deviation.ravel(), np.ones(deviation.size, dtype=bool)
     for stratum in np.array_split(np.argsort(brightness, axis=None, kind="stable"), N_BRIGHTNESSES):
-        some = off[stratum]
-        usual[stratum] = some <= MAX_DEVIATIONS * normal_mad(some[some > 0])
+        of_stratum = deviation[stratum]
+        usual[stratum] = of_stratum <= MAX_DEVIATIONS * normal_mad(of_stratum[of_stratum > 0])
     return usual.reshape(brightness.shape)

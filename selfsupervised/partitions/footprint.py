@@ -6,15 +6,15 @@ from itertools import product
 
 import numpy as np
 
-RADIUS = 2  # pixels; camera and wide-field noise is correlated about as far
-NAMES = ("horizontal", "vertical", "disk")
+RADIUS_PIXELS = 2  # pixels; camera and wide-field noise is correlated about as far
+FOOTPRINT_NAMES = ("horizontal", "vertical", "disk")
 
 
 def as_footprint(footprint, n_spatial, *, owner):
     """A footprint by name, or of one's own, as a boolean array of `n_spatial` odd sizes."""
-    if isinstance(footprint, str) and footprint in NAMES:
+    if isinstance(footprint, str) and footprint in FOOTPRINT_NAMES:
         return _named(footprint, n_spatial)
-    expected = f"{owner} expected footprint to be one of {NAMES} or an array of bool"
+    expected = f"{owner} expected footprint to be one of {FOOTPRINT_NAMES} or an array of bool"
     if isinstance(footprint, str):
         raise ValueError(f"{expected}; got {footprint!r}.")
     array = np.asarray(footprint)
@@ -32,10 +32,12 @@ def as_footprint(footprint, n_spatial, *, owner):
 
 def _named(name, n_spatial):
     if name == "disk":
-        steps = np.indices((2 * RADIUS + 1,) * n_spatial) - RADIUS
-        return (steps**2).sum(axis=0) <= RADIUS**2
+        steps = np.indices((2 * RADIUS_PIXELS + 1,) * n_spatial) - RADIUS_PIXELS
+        return (steps**2).sum(axis=0) <= RADIUS_PIXELS**2
     along = n_spatial - (1 if name == "horizontal" else 2)
-    return np.ones([2 * RADIUS + 1 if axis == along else 1 for axis in range(n_spatial)], bool)
+    return np.ones(
+        [2 * RADIUS_PIXELS + 1 if axis == along else 1 for axis in range(n_spatial)], bool
+    )
 
 
 def dilate(mask, footprint):

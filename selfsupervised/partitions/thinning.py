@@ -178,9 +178,9 @@ def _shares(fraction, capture_rate, n_samples, caller):
 
 # -- random bits that belong to a row's content, and not to its place -------------------------
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-BLOCK = 2**16  # entries at a time, so that what is computed of them stays in the cache
-MANY = 2**12  # molecules from which a generator is quicker than counting bits
+GOLDEN_RATIO_64 = np.uint64(0x9E3779B97F4A7C15)
+ENTRIES_PER_BLOCK = 2**16  # entries at a time, so that what is computed of them stays in the cache
+MAX_COUNT_BY_BITS = 2**12  # molecules from which a generator is quicker than counting bits
 
 
 def row_keys(table, seed, turn=None):
@@ -202,7 +202,7 @@ def row_keys(table, seed, turn=None):
     """
     keys = content_keys(table, seed)
     turn = turns(keys) if turn is None else turn
-    return _mix(keys + turn.astype(np.uint64) * GOLDEN)
+    return _mix(keys + turn.astype(np.uint64) * GOLDEN_RATIO_64)
 
 
 def content_keys(table, seed):
@@ -211,7 +211,7 @@ def content_keys(table, seed):
     keys = np.zeros(table.shape[0], dtype=np.uint64)
     for rows, inside in _blocks(table.indptr):
         entries = columns[table.indices[inside]]
-        entries += table.data[inside].astype(np.uint64) * GOLDEN
+        entries += table.data[inside].astype(np.uint64) * GOLDEN_RATIO_64
         _mix(entries)
         starts = table.indptr[rows.start : rows.stop + 1] - inside.start
         full = np.flatnonzero(np.diff(starts))
@@ -223,7 +223,7 @@ def content_keys(table, seed):
 def _column_keys(n_columns, seed):
     digest = blake2b(np.array(seed, dtype=np.int64).tobytes(), digest_size=8).digest()
     start = np.uint64(int.from_bytes(digest, "little"))
-    return _mix(np.arange(1, n_columns + 1, dtype=np.uint64) * GOLDEN + start)
+    return _mix(np.arange(1, n_columns + 1, dtype=np.uint64) * GOLDEN_RATIO_64 + start)
 
 
 def turns(keys):
@@ -247,10 +247,10 @@ def _mix(x):
 
 
 def _blocks(indptr):
-    """Consecutive slices of rows and of their entries, about `BLOCK` entries each."""
+    """Consecutive slices of rows and of their entries, about `ENTRIES_PER_BLOCK` entries each."""
     start, n_rows = 0, len(indptr) - 1
     while start < n_rows:
-        stop = int(np.searchsorted(indptr, indptr[start] + BLOCK, side="right")) - 1
+        stop = int(np.searchsorted(indptr, indptr[start] + ENTRIES_PER_BLOCK, side="right")) - 1
         stop = min(max(stop, start + 1), n_rows)
         yield slice(start, stop), slice(int(indptr[start]), int(indptr[stop]))
         start = stop
@@ -269,8 +269,12 @@ def _halves(table, keys, dtype):
         bits = np.repeat(keys[rows], np.diff(starts))
         bits += columns[indices]
         heads = _heads(_mix(bits), counts)
-        for row in np.unique(np.searchsorted(starts, np.flatnonzero(counts > MANY), "right") - 1):
-            entries = starts[row] + np.flatnonzero(counts[starts[row] : starts[row + 1]] > MANY)
+        for row in np.unique(
+            np.searchsorted(starts, np.flatnonzero(counts > MAX_COUNT_BY_BITS), "right") - 1
+        ):
+            entries = starts[row] + np.flatnonzero(
+                counts[starts[row] : starts[row + 1]] > MAX_COUNT_BY_BITS
+            )
             heads[entries] = _generator(keys[rows.start + row]).binomial(counts[entries], 0.5)
         for half, drawn in zip(halves, (heads, counts - heads), strict=True):
             half.append(rows, starts, indices, drawn)
@@ -304,8 +308,8 @@ class _Growing:
 
 def _heads(bits, counts):
     """How many of `counts` bits are set, 64 of them in `bits` and more made from these."""
-    left = np.flatnonzero((counts > 64) & (counts <= MANY))
-    further = _mix(bits[left] + GOLDEN)
+    left = np.flatnonzero((counts > 64) & (counts <= MAX_COUNT_BY_BITS))
+    further = _mix(bits[left] + GOLDEN_RATIO_64)
     unused = 64 - np.minimum(counts, 64)
     bits >>= unused.astype(np.uint64)
     heads = _bit_count(bits).astype(counts.dtype)

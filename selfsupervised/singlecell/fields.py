@@ -9,7 +9,7 @@ import numpy as np
 
 from selfsupervised.counts._row_blocks import Columns, is_dask, is_streamed
 
-HIGHLY_VARIABLE = "highly_variable, if there"
+HIGHLY_VARIABLE_IF_THERE = "highly_variable, if there"
 
 
 def table_of(adata, layer):
@@ -44,7 +44,7 @@ def columns_of(table, mask):
 
 def mask_of(adata, mask_var):
     """A mask of genes, or None for all, and its name if it has one."""
-    if isinstance(mask_var, str) and mask_var == HIGHLY_VARIABLE:
+    if isinstance(mask_var, str) and mask_var == HIGHLY_VARIABLE_IF_THERE:
         mask_var = "highly_variable" if "highly_variable" in adata.var else None
     if mask_var is None:
         return None, None

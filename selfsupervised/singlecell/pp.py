@@ -16,7 +16,7 @@ from selfsupervised.counts import PCADenoiserCV
 from selfsupervised.counts._row_blocks import check_streamed, is_dask, is_streamed, read_rows
 from selfsupervised.partitions.thinning import thin_counts
 from selfsupervised.singlecell.fields import (
-    HIGHLY_VARIABLE,
+    HIGHLY_VARIABLE_IF_THERE,
     columns_of,
     genes_of,
     mask_of,
@@ -36,7 +36,7 @@ def denoise_counts(
     method="pca",
     n_comps="auto",
     max_comps=50,
-    mask_var=HIGHLY_VARIABLE,
+    mask_var=HIGHLY_VARIABLE_IF_THERE,
     key_added="denoised",
     genes=None,
     hold_out=None,

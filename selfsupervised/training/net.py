@@ -101,16 +101,18 @@ def new_net(
     skorch.NeuralNet
     """
     # The callbacks of the user come first: they see a step before the best state is judged.
-    own: list = [*(callbacks or []), ("best", BestState(patience))]
+    all_callbacks: list = [*(callbacks or []), ("best", BestState(patience))]
     if averaging is not None:
-        own.append(("average", Average(averaging)))
+        all_callbacks.append(("average", Average(averaging)))
     if clip is not None:
-        own.append(("clip", GradientNormClipping(clip)))
+        all_callbacks.append(("clip", GradientNormClipping(clip)))
     if halvings:
         schedule = partial(halved, at=tuple(halvings), max_steps=max_steps)
-        own.append(("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch")))
+        all_callbacks.append(
+            ("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))
+        )
     if verbose:
-        own.append(("progress", Progress(max_steps)))
+        all_callbacks.append(("progress", Progress(max_steps)))
     split = predefined_split(valid) if valid is not None and len(valid) else None
     return NeuralNet(
         passes,
@@ -120,7 +122,7 @@ def new_net(
         train_split=split,
         iterator_train__collate_fn=as_is,
         iterator_valid__batch_size=1,  # images differ in size
-        callbacks=own,
+        callbacks=all_callbacks,
         callbacks__print_log=None,
         device=str(device),
         compile=compiled,

@@ -45,14 +45,14 @@ class Passes(nn.Module):
         if layout != torch.contiguous_format:
             self.network.to(memory_format=layout)
 
-    def forward(self, x, also=None, still=None):
+    def forward(self, x, second=None, without_gradient=None):
         """Outputs for `x`, for `also`, and, without a gradient, for `still`, of those given."""
         outputs = [self._output(x)]
-        if also is not None:
-            outputs.append(self._output(also))
-        if still is not None:
+        if second is not None:
+            outputs.append(self._output(second))
+        if without_gradient is not None:
             with torch.no_grad():
-                outputs.append(self._output(still))
+                outputs.append(self._output(without_gradient))
         return tuple(outputs)
 
     def _output(self, x):

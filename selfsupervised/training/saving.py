@@ -25,10 +25,10 @@ from selfsupervised import networks, partitions
 from selfsupervised.core.files import replacing
 from selfsupervised.networks._network import Network
 
-FORMAT = 1
+FORMAT_VERSION = 1
 # Where the header's JSON is, under which no other program would put anything.
-KEY = "selfsupervised"
-COMPILED = "_orig_mod."  # what torch.compile puts before names of weights
+HEADER_KEY = "selfsupervised"
+COMPILED_PREFIX = "_orig_mod."  # what torch.compile puts before names of weights
 
 NETWORKS = {
     name: network
@@ -75,7 +75,7 @@ def save_estimator(estimator, path):
     check_is_fitted(estimator)
     tensors = _weights(estimator.net_.module_, "net_")
     header = {
-        "format": FORMAT,
+        "format": FORMAT_VERSION,
         "version": version("selfsupervised"),
         "class": type(estimator).__name__,
         "parameters": _parameters(estimator, tensors),
@@ -86,7 +86,7 @@ def save_estimator(estimator, path):
         },
     }
     with replacing(path) as beside:
-        save_file(tensors, beside, {KEY: json.dumps(header, allow_nan=False)})
+        save_file(tensors, beside, {HEADER_KEY: json.dumps(header, allow_nan=False)})
 
 
 def load_estimator(path, classes, *, module=None, device="auto"):
@@ -154,14 +154,16 @@ def _read(path):
             f"Expected a file that save wrote, {path} is cut short, damaged or of another kind "
             f"({error}); copy or save it anew."
         ) from error
-    if KEY not in metadata:
+    if HEADER_KEY not in metadata:
         raise ValueError(
             f"Expected a file that save wrote, {path} is a safetensors file of another program; "
             f"load it there."
         )
-    header = json.loads(metadata[KEY])
-    if header["format"] > FORMAT:
-        raise _newer(path, header, f"in format {header['format']}, this one reads up to {FORMAT}")
+    header = json.loads(metadata[HEADER_KEY])
+    if header["format"] > FORMAT_VERSION:
+        raise _newer(
+            path, header, f"in format {header['format']}, this one reads up to {FORMAT_VERSION}"
+        )
     return header, tensors
 
 
@@ -199,7 +201,7 @@ def _restored(estimator_class, header, tensors, module):
 
 
 def _set_weights(module, tensors, prefix):
-    names = {name.replace(COMPILED, ""): name for name in module.state_dict()}
+    names = {name.replace(COMPILED_PREFIX, ""): name for name in module.state_dict()}
     start = f"{prefix}."
     stored = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     try:
@@ -258,7 +260,7 @@ class _NotStorableError(TypeError):
 def _weights(module, prefix):
     """Copies of the weights, none of which shares memory, on the CPU."""
     return {
-        f"{prefix}.{name.replace(COMPILED, '')}": tensor.detach()
+        f"{prefix}.{name.replace(COMPILED_PREFIX, '')}": tensor.detach()
         .cpu()
         .clone(memory_format=torch.contiguous_format)
         for name, tensor in module.state_dict().items()

@@ -11,8 +11,8 @@ from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.partitions.held_out import held_out
 
 # A lazily read source is normalised by the mean and scale of so many crops.
-N_SAMPLED = 64
-SAMPLED_EDGE = 128
+N_SAMPLED_CROPS = 64
+SAMPLED_EDGE_PIXELS = 128
 
 
 class Source:
@@ -96,9 +96,11 @@ class Source:
         """As many random crops, (n_channels, *spatial), with NaN at what is held out."""
         rng = np.random.default_rng(self.seed)
         crops = []
-        for _ in range(min(n_crops, N_SAMPLED)):
-            number, start = random_place(self.shapes, (SAMPLED_EDGE,) * len(self.shapes[0]), rng)
-            size = [min(SAMPLED_EDGE, n) for n in self.shapes[number]]
+        for _ in range(min(n_crops, N_SAMPLED_CROPS)):
+            number, start = random_place(
+                self.shapes, (SAMPLED_EDGE_PIXELS,) * len(self.shapes[0]), rng
+            )
+            size = [min(SAMPLED_EDGE_PIXELS, n) for n in self.shapes[number]]
             values, hidden = self.crop(number, start, size)
             crops.append(np.where(hidden, np.float32(np.nan), values))
         return crops
@@ -146,10 +148,12 @@ class Source:
                 yield number, whole(shape)
             return
         rng = np.random.default_rng(0)
-        for _ in range(N_SAMPLED):
-            number, start = random_place(self.shapes, (SAMPLED_EDGE,) * len(self.shapes[0]), rng)
+        for _ in range(N_SAMPLED_CROPS):
+            number, start = random_place(
+                self.shapes, (SAMPLED_EDGE_PIXELS,) * len(self.shapes[0]), rng
+            )
             size = zip(start, self.shapes[number], strict=True)
-            yield number, tuple(slice(a, min(a + SAMPLED_EDGE, n)) for a, n in size)
+            yield number, tuple(slice(a, min(a + SAMPLED_EDGE_PIXELS, n)) for a, n in size)
 
 
 def whole(shape):

@@ -17,7 +17,7 @@ from selfsupervised.networks.probing import probe
 
 # What convolutions need beside the tensors that can be counted: 1.3 to 1.8 times as much memory
 # in all was measured for the networks of this library on a CPU.
-SCRATCH = 2
+SCRATCH_FACTOR = 2
 
 
 def predict_tiles(predict, image, *, tile, radius, multiple=1, overlap=None, out=None):
@@ -278,8 +278,8 @@ def tile_memory(module, in_channels=1, n_dims=2, multiple=1):
     Returns
     -------
     callable
-        Maps the spatial shape of a tile to bytes in float32: the weights, and `SCRATCH` times
-        all tensors that are alive at the moment when there are most.
+        Maps the spatial shape of a tile to bytes in float32: the weights, and
+        `SCRATCH_FACTOR` times all tensors that are alive at the moment when there are most.
     """
     network = probe(module)
     weights = [*network.parameters(), *network.buffers()]
@@ -287,7 +287,7 @@ def tile_memory(module, in_channels=1, n_dims=2, multiple=1):
     with torch.no_grad(), _Alive(weights) as alive:
         network(torch.zeros(1, in_channels, *[edge] * n_dims))
     fixed = sum(weight.nbytes for weight in weights)
-    return lambda shape: fixed + int(SCRATCH * alive.peak * prod(shape) / edge**n_dims)
+    return lambda shape: fixed + int(SCRATCH_FACTOR * alive.peak * prod(shape) / edge**n_dims)
 
 
 class _Alive(TorchFunctionMode):

@@ -3,6 +3,7 @@
 """Any function from an image to an image as a denoiser."""
 
 from selfsupervised.base import ImageDenoiser
+from selfsupervised.evaluation.estimators import is_function
 
 
 class FunctionDenoiser(ImageDenoiser):
@@ -42,3 +43,8 @@ class FunctionDenoiser(ImageDenoiser):
 
     def _denoise(self, image):
         return self.func(image.copy(), **(self.kw_args or {}))
+
+
+def denoiser_of(estimator):
+    """The estimator itself, or a plain function ``image -> image`` as a `FunctionDenoiser`."""
+    return FunctionDenoiser(estimator) if is_function(estimator) else estimator

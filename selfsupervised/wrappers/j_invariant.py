@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from selfsupervised.evaluation.estimators import check_nested, why_no_denoiser
 from selfsupervised.evaluation.judge import Judge, check_judged
 from selfsupervised.evaluation.losses import mean_loss
-from selfsupervised.partitions import MoleculeSplit
+from selfsupervised.partitions import FeatureBlocks, MoleculeSplit
+from selfsupervised.wrappers.function import denoiser_of
 from selfsupervised.wrappers.mixing import check_mix, mixed
 
 
@@ -85,7 +86,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     >>> search = GridSearchCV(
     ...     ss.JInvariantWrapper(ss.GaussianDenoiser()),
     ...     {"estimator__sigma": [0.5, 1, 2, 4, 8]},
-    ...     cv=ss.InSample(),
+    ...     cv=ss.SameSplit(),
     ... ).fit(noisy[None])
     >>> search.best_params_
     {'estimator__sigma': 2}
@@ -240,7 +241,9 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     @property
     def _judge(self):
         """What the parameters say, not fitted."""
-        return Judge(self.estimator, self.partition, self.fill, self.random_state, self.n_jobs)
+        of_tables = isinstance(self.partition, FeatureBlocks | MoleculeSplit)
+        estimator = self.estimator if of_tables else denoiser_of(self.estimator)
+        return Judge(estimator, self.partition, self.fill, self.random_state, self.n_jobs)
 
     def _measure(self, judge, X, reset=False):
         return judge.measure(X, partial(validate_data, self, reset=reset))

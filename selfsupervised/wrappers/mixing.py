@@ -9,14 +9,14 @@ from selfsupervised.core.validation import check_noise_variance, is_finite_numbe
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import noise_line
 
-WAYS = ("optimal", "local")
-WINDOW_PIXELS = 300  # that a local loss is, in effect, the mean of
+MIXTURE_NAMES = ("optimal", "local")
+WINDOW_AREA_PIXELS = 300  # that a local loss is, in effect, the mean of
 
 
 def check_mix(mix, noise_variance):
     """Raise unless these are parameters of a `JInvariantWrapper`."""
     fraction = is_finite_number(mix) and 0 <= mix <= 1
-    if not (mix is None or fraction or (isinstance(mix, str) and mix in WAYS)):
+    if not (mix is None or fraction or (isinstance(mix, str) and mix in MIXTURE_NAMES)):
         raise ValueError(
             f"JInvariantWrapper expected mix to be None, 'optimal', 'local' or a number from 0 to "
             f"1; got {mix!r}."
@@ -95,5 +95,5 @@ def _around(values, x, channel_axis):
         values = values.sum(axis=-1, keepdims=True)
     axes = tuple(range(x.ndim - (channel_axis is not None)))
     # Weights of a Gaussian have an effective number of (4 pi sigma^2)^(d / 2).
-    sigma = WINDOW_PIXELS ** (1 / len(axes)) / np.sqrt(4 * np.pi)
+    sigma = WINDOW_AREA_PIXELS ** (1 / len(axes)) / np.sqrt(4 * np.pi)
     return gaussian_filter(values, sigma, axes=axes)

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.base import clone
 
 from selfsupervised.base import ImageDenoiser
-from selfsupervised.evaluation.estimators import as_denoiser, learns, why_no_denoiser
+from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.outliers import outliers
 from selfsupervised.partitions.fill import fill_nan
+from selfsupervised.wrappers.function import denoiser_of
 
 
 class OutlierRemover(ImageDenoiser):
@@ -52,7 +53,7 @@ class OutlierRemover(ImageDenoiser):
 
     def _check(self, X):
         problem = why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))
-        if problem is None and learns(as_denoiser(self.denoiser)):
+        if problem is None and learns(denoiser_of(self.denoiser)):
             problem = (
                 f"OutlierRemover expected a denoiser that learns nothing, got {self.denoiser!r}; "
                 f"put a learning one after it in a pipeline."
@@ -69,4 +70,4 @@ class OutlierRemover(ImageDenoiser):
             unusual[...] = False
         known = np.where(unusual, image.dtype.type(np.nan), image)[None]
         known = fill_nan(known, channel_axis=self.channel_axis)
-        return clone(as_denoiser(self.denoiser)).fit(known).transform(known)[0]
+        return clone(denoiser_of(self.denoiser)).fit(known).transform(known)[0]

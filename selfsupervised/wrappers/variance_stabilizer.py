@@ -20,11 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
-from selfsupervised.evaluation.estimators import as_denoiser, learns, why_no_denoiser
+from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.partitions.fill import fill_nan
+from selfsupervised.wrappers.function import denoiser_of
 
-MANY = 200.0  # counts from which on the inverse is known in closed form
+MAX_TABULATED_COUNT = 200.0  # counts from which on the inverse is known in closed form
 
 
 class VarianceStabilizer(ImageDenoiser):
@@ -99,7 +100,7 @@ class VarianceStabilizer(ImageDenoiser):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         if self._problem() is None:
-            inner = as_denoiser(self.denoiser)
+            inner = denoiser_of(self.denoiser)
             tags.requires_fit = learns(inner)
             tags.non_deterministic = get_tags(inner).non_deterministic
         return tags
@@ -147,12 +148,12 @@ class VarianceStabilizer(ImageDenoiser):
 
     def _shown(self, image):
         """`image` without NaN where the denoiser does not cope with it."""
-        if get_tags(as_denoiser(self.denoiser)).input_tags.allow_nan:
+        if get_tags(denoiser_of(self.denoiser)).input_tags.allow_nan:
             return image
         return fill_nan(image[None], channel_axis=self.channel_axis)[0]
 
     def _inner(self):
-        inner = clone(as_denoiser(self.denoiser))
+        inner = clone(denoiser_of(self.denoiser))
         axes = {
             name: self.channel_axis
             for name, value in inner.get_params().items()
@@ -232,7 +233,7 @@ def unstabilize(stable, model):
     gain, read, pedestal = _physical(model)
     if gain == 0:
         return stable * read
-    root, excess = _table(min(read / gain, MANY) ** 2)
+    root, excess = _table(min(read / gain, MAX_TABULATED_COUNT) ** 2)
     offset = 2 * read / gain
     stable = np.maximum(stable, root[0] - offset)
     whole = stable + offset
@@ -260,15 +261,17 @@ def _table(read):
     Parameters
     ----------
     read : float
-        Variance of the read-out, in squared counts; all from `MANY` on give the same table.
+        Variance of the read-out, in squared counts; all from `MAX_TABULATED_COUNT` on give the
+        same table.
 
     Returns
     -------
     root, excess : ndarray
         For means of counts from ``-read``, where the noise vanishes, up to a total variance of
-        `MANY`; ``mean = root**2 / 4 - 3/8 - read + excess``, the last tending to 1/4.
+        `MAX_TABULATED_COUNT`; ``mean = root**2 / 4 - 3/8 - read + excess``, the last of which
+        tends to 1/4.
     """
-    variance = np.square(np.linspace(0, np.sqrt(MANY), 600))
+    variance = np.square(np.linspace(0, np.sqrt(MAX_TABULATED_COUNT), 600))
     root = _root_of_normal(variance, variance)
     counted = variance >= read
     root[counted] = _root_of_poisson(variance[counted] - read, read)
@@ -286,7 +289,7 @@ def _root_of_normal(mean, variance):
 
 def _root_of_poisson(mean, read):
     """The same for Poisson counts of these means, plus normal noise of mean and variance `read`."""
-    counts = np.arange(MANY + 12 * np.sqrt(MANY))
+    counts = np.arange(MAX_TABULATED_COUNT + 12 * np.sqrt(MAX_TABULATED_COUNT))
     of_count = _root_of_normal(counts + read, np.full_like(counts, read))
     mean = mean[:, None]
     return np.exp(xlogy(counts, mean) - mean - gammaln(counts + 1)) @ of_count

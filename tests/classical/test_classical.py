@@ -81,7 +81,7 @@ def slow_median(image, steps):
 @pytest.mark.parametrize("radius", [1, 2])
 @pytest.mark.parametrize("donut", [False, True])
 def test_median_equals_a_loop(rng, monkeypatch, shape, radius, donut):
-    monkeypatch.setattr("selfsupervised.classical.median.BLOCK", 400)  # several blocks
+    monkeypatch.setattr("selfsupervised.classical.median.VALUES_PER_BLOCK", 400)  # several blocks
     image = rng.normal(size=shape)
     image[rng.random(shape) < 0.1] = NAN
     estimator = ss.MedianDenoiser(radius)

@@ -168,7 +168,7 @@ def test_diffusion_denoises_and_the_score_finds_the_steps():
         clone(DIFFUSION),
         {"n_steps": [1, 2, 3, 40]},
         scoring=POISSON,
-        cv=ss.InSample(),
+        cv=ss.SameSplit(),
         error_score="raise",
     ).fit(sparse.csr_array(X))
     errors = [

@@ -185,7 +185,7 @@ def test_agrees_with_grid_search(X, form, container):
     table = container(X.astype(float))
     chosen = ss.PCADenoiserCV(5, **form, symmetric=True, cv=FOLDS).fit(table)
     halves = ss.MoleculeSplit(normalizer=ss.CountNormalizer())
-    cv = FOLDS if form else ss.InSample()
+    cv = FOLDS if form else ss.SameSplit()
     found = search(table, ss.PCADenoiser(**form), halves, cv, error_score="raise", refit=False)
     assert_allclose(chosen.loss_path_, -found.cv_results_["mean_test_score"], rtol=1e-6)
     assert chosen.n_components_ == found.best_params_["estimator__n_components"]
@@ -203,7 +203,7 @@ def test_poisson_agrees_with_grid_search(X, form, transformation):
         X,
         ss.PCADenoiser(**form, normalizer=normalizer),
         ss.MoleculeSplit(symmetric=False),
-        FOLDS if form else ss.InSample(),
+        FOLDS if form else ss.SameSplit(),
         scoring=ss.SelfSupervisedScorer(loss="poisson"),
         error_score="raise",
         refit=False,
@@ -213,7 +213,7 @@ def test_poisson_agrees_with_grid_search(X, form, transformation):
 
 def test_blocks_of_samples_change_nothing(X, monkeypatch):
     whole = ss.PCADenoiserCV(4, loss="poisson").fit(X).loss_path_
-    monkeypatch.setattr(_ranks, "BLOCK", 500)
+    monkeypatch.setattr(_ranks, "ENTRIES_PER_BLOCK", 500)
     assert_allclose(ss.PCADenoiserCV(4, loss="poisson").fit(X).loss_path_, whole, rtol=1e-6)
 
 

@@ -35,7 +35,7 @@ def test_void_components_get_no_weight(rng):
 
 
 @pytest.mark.parametrize("rank", [2, 5])
-@pytest.mark.parametrize("cv", [ss.InSample(), KFold(2)], ids=["in sample", "held-out rows"])
+@pytest.mark.parametrize("cv", [ss.SameSplit(), KFold(2)], ids=["in sample", "held-out rows"])
 def test_rank_by_bi_cross_validation(rank, cv):
     """Owen & Perry: the rank of least loss is the rank of the signal, and of least true error."""
     rng = np.random.default_rng(rank)
@@ -54,7 +54,7 @@ def test_rank_by_bi_cross_validation(rank, cv):
         for k in ranks
     ]
     assert ranks[np.argmin(errors)] == rank
-    if isinstance(cv, ss.InSample):
+    if isinstance(cv, ss.SameSplit):
         losses = -search.cv_results_["mean_test_score"]
         assert_allclose(losses - errors, 1, atol=0.05)
 

@@ -213,7 +213,7 @@ def test_search_on_a_cluster(cluster):
             ss.PCADenoiser(), partition=ss.MoleculeSplit(normalizer=ss.CountNormalizer())
         ),
         {"estimator__n_components": [1, 2, 3, 4]},
-        cv=ss.InSample(),
+        cv=ss.SameSplit(),
         error_score="raise",
     )
     here = search.fit(X).cv_results_["mean_test_score"]

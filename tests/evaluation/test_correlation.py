@@ -180,7 +180,7 @@ def search(X, partition="auto", scoring=True):
         ss.JInvariantWrapper(ss.GaussianDenoiser(), partition=partition),
         {"estimator__sigma": [0.5, 1, 2]},
         scoring=ss.SelfSupervisedScorer() if scoring else None,
-        cv=ss.InSample(),
+        cv=ss.SameSplit(),
         error_score="raise",
     ).fit(X)
 

@@ -166,10 +166,10 @@ def test_pipelines_by_the_scorer_not_by_their_own_score(noisy):
     pipeline = make_pipeline(ss.GaussianDenoiser(), ss.WaveletDenoiser())
     grid = {"gaussiandenoiser__sigma": [0.5, 1.5, 30]}
     scorer = ss.SelfSupervisedScorer(n_subsets=2)
-    search = GridSearchCV(pipeline, grid, scoring=scorer, cv=ss.InSample(), error_score="raise")
+    search = GridSearchCV(pipeline, grid, scoring=scorer, cv=ss.SameSplit(), error_score="raise")
     assert search.fit(X).best_params_ == {"gaussiandenoiser__sigma": 1.5}
     with pytest.warns(ss.CorrelatedNoiseWarning):  # smoothed noise is correlated noise
-        fooled = GridSearchCV(pipeline, grid, cv=ss.InSample(), error_score="raise").fit(X)
+        fooled = GridSearchCV(pipeline, grid, cv=ss.SameSplit(), error_score="raise").fit(X)
     assert fooled.best_params_ == {"gaussiandenoiser__sigma": 30}
 
 
@@ -205,10 +205,10 @@ def test_searches(noisy):
     grid = {"estimator__sigma": [0.3, 2.0, 30.0]}
     wrapper = ss.JInvariantWrapper(ss.GaussianDenoiser())
     scorer = ss.SelfSupervisedScorer(loss="mae", n_subsets=3)
-    plain = GridSearchCV(wrapper, grid, cv=ss.InSample(), error_score="raise").fit(X)
+    plain = GridSearchCV(wrapper, grid, cv=ss.SameSplit(), error_score="raise").fit(X)
     scored = GridSearchCV(wrapper, grid, scoring=scorer, cv=2, error_score="raise").fit(X)
     halving = HalvingGridSearchCV(
-        wrapper, grid, scoring=scorer, cv=ss.InSample(), min_resources=1, error_score="raise"
+        wrapper, grid, scoring=scorer, cv=ss.SameSplit(), min_resources=1, error_score="raise"
     ).fit(X)
     for search in (plain, scored, halving):
         assert search.best_params_ == {"estimator__sigma": 2.0}
@@ -225,14 +225,14 @@ def test_families_in_one_grid_and_processes(noisy):
         {"estimator": [identity]},
     ]
     search = GridSearchCV(
-        ss.JInvariantWrapper(identity), grid, cv=ss.InSample(), error_score="raise", n_jobs=2
+        ss.JInvariantWrapper(identity), grid, cv=ss.SameSplit(), error_score="raise", n_jobs=2
     ).fit(X)
     assert search.best_params_["estimator__sigma"] == 2.0
     with pytest.raises(ValueError, match="Invalid parameter 'radius'"):
         GridSearchCV(
             ss.JInvariantWrapper(ss.GaussianDenoiser()),
             {"estimator__radius": [1]},
-            cv=ss.InSample(),
+            cv=ss.SameSplit(),
             error_score="raise",
         ).fit(X)
 
@@ -370,9 +370,9 @@ def test_estimated_psnr(big):
 
 
 def test_in_sample():
-    splitter = ss.InSample()
+    splitter = ss.SameSplit()
     assert splitter.get_n_splits() == 1
-    assert repr(splitter) == "InSample()"
+    assert repr(splitter) == "SameSplit()"
     (train, test), *rest = splitter.split(np.zeros((3, 4, 4)))
     assert not rest
     assert list(train) == list(test) == [0, 1, 2]

@@ -118,7 +118,7 @@ def test_search_over_learning_parameters(noisy, clean):
     grid = {"lr": [1e-6, 1e-2]}
     for scoring in (None, ss.SelfSupervisedScorer()):
         search = GridSearchCV(
-            denoiser, grid, cv=ss.InSample(), scoring=scoring, error_score="raise"
+            denoiser, grid, cv=ss.SameSplit(), scoring=scoring, error_score="raise"
         ).fit(X)
         assert search.best_params_ == {"lr": 1e-2}
     assert np.mean((search.transform(X) - clean) ** 2) < 0.5 * np.mean((X - clean) ** 2)
@@ -377,7 +377,7 @@ def test_neighbor2neighbor_scheme(rng):
         expected = subsample(raw, which).numpy()
         measured = ~np.isnan(expected)
         np.testing.assert_array_equal(got[measured], expected[measured])
-    np.testing.assert_array_equal(inputs["still"], fill_crops(y))
+    np.testing.assert_array_equal(inputs["without_gradient"], fill_crops(y))
 
 
 def test_neighbor2neighbor_input_holds_nothing_of_its_target(rng):
@@ -550,7 +550,7 @@ def test_noise2same_scheme(fill, rng):
     np.testing.assert_array_equal(target, np.nan_to_num(x))
     assert 0 < J.sum() < 50 and (weight >= J).all()
     other, _ = denoiser.scheme(np.where(J > 0, x + 50, x), np.random.default_rng(2), 0)
-    np.testing.assert_array_equal(other["also"], inputs["also"])  # nothing of J, not by fills
+    np.testing.assert_array_equal(other["second"], inputs["second"])  # nothing of J, not by fills
     assert not np.array_equal(other["x"], inputs["x"])
 
 

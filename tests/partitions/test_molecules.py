@@ -64,7 +64,7 @@ def test_a_row_is_split_alike_anywhere(rng):
 def test_a_row_is_split_alike_in_any_block(rng, monkeypatch):
     X = sparse.csr_array(rng.poisson(0.5, (300, 50)))
     whole = sides(X)[0]
-    monkeypatch.setattr(_molecules, "BLOCK", 64)
+    monkeypatch.setattr(_molecules, "ENTRIES_PER_BLOCK", 64)
     assert_array_equal(sides(X)[0].toarray(), whole.toarray())
 
 

@@ -112,8 +112,8 @@ def changed(path, **changes):
     """The same file with another header."""
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        header = json.loads(file.metadata()[saving.KEY]) | changes
-    save_file(tensors, path, {saving.KEY: json.dumps(header)})
+        header = json.loads(file.metadata()[saving.HEADER_KEY]) | changes
+    save_file(tensors, path, {saving.HEADER_KEY: json.dumps(header)})
 
 
 @pytest.mark.parametrize(
@@ -291,10 +291,10 @@ def test_other_files(X, tmp_path):
 
 def test_newer_files(X, tmp_path):
     path = saved(Tiny().fit(X), tmp_path / "a")
-    changed(path, format=saving.FORMAT + 1, version="99.0", learned="something else")
+    changed(path, format=saving.FORMAT_VERSION + 1, version="99.0", learned="something else")
     with pytest.raises(ValueError, match=r"selfsupervised 99.0 in format 2, .* install that"):
         load_estimator(path, [Tiny])
-    changed(path, format=saving.FORMAT, parameters={"gain": 1, "flux": 2})
+    changed(path, format=saving.FORMAT_VERSION, parameters={"gain": 1, "flux": 2})
     with pytest.raises(ValueError, match=r"99.0 with parameters that this one lacks: \['flux'\]"):
         load_estimator(path, [Tiny])
 

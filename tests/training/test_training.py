@@ -261,10 +261,10 @@ def test_passes():
     network = TinyNet()
     passes = Passes(network, multiple=4)
     x, also, still = (torch.randn(2, 1, 7, 9) for _ in range(3))
-    outputs = passes(x, also=also, still=still)
+    outputs = passes(x, second=also, without_gradient=still)
     assert [o.requires_grad for o in outputs] == [True, True, False]
     assert all(o.shape == x.shape for o in outputs)
-    torch.testing.assert_close(passes(x, still=still)[1], outputs[2])
+    torch.testing.assert_close(passes(x, without_gradient=still)[1], outputs[2])
 
 
 @pytest.mark.parametrize(("n_dims", "shape"), [(2, (2, 3, 9, 8)), (3, (1, 2, 5, 6, 7))])

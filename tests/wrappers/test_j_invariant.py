@@ -274,7 +274,7 @@ def test_plain_functions_and_channels(noisy):
     wrapper = ss.JInvariantWrapper(shrink_to_mean).fit(noisy[None])
     assert isinstance(wrapper.estimators_[0], ss.FunctionDenoiser)
     search = ss.JInvariantWrapper(ss.JInvariantWrapper(ss.GaussianDenoiser(channel_axis=-1)))
-    assert search._channel_axis == -1
+    assert search._judge.channel_axis == -1
 
 
 def test_mixing(clean):

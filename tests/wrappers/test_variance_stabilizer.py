@@ -150,7 +150,7 @@ def test_gain_by_the_self_supervised_loss(rng, photons):
     search = GridSearchCV(
         ss.JInvariantWrapper(stabilizer),
         {"estimator__gain": [0.5, 4], "estimator__denoiser__sigma": [0.5, 2]},
-        cv=ss.InSample(),
+        cv=ss.SameSplit(),
     ).fit(noisy)
     assert search.best_params_["estimator__denoiser__sigma"] == 2
     assert set(search.best_params_) == {"estimator__gain", "estimator__denoiser__sigma"}
@@ -161,7 +161,7 @@ def test_gain_by_the_self_supervised_loss(rng, photons):
         ss.VarianceStabilizer(ss.TotalVariationDenoiser(1.0), variance=0)
     )
     gains = [0.04, 0.4, 4, 40, 400]
-    search = GridSearchCV(thresholds, {"estimator__gain": gains}, cv=ss.InSample()).fit(noisy)
+    search = GridSearchCV(thresholds, {"estimator__gain": gains}, cv=ss.SameSplit()).fit(noisy)
     assert search.best_params_["estimator__gain"] in gains[1:4]
 
 
