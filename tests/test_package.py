@@ -6,6 +6,8 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,7 @@ from cases import (
     WRAPPED,
     public,
 )
+from selfsupervised.core.sklearn_compat import StrOptions
 
 ROOT = Path(ss.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -151,6 +154,74 @@ def test_fitted_attributes_are_documented(estimator):
     documented = {p.name for p in FunctionDoc(type(fitted))["Attributes"]}
     assert attributes <= documented
     assert documented <= attributes | {"n_features_in_", "feature_names_in_"}
+
+
+def documented(cls):
+    """Parameters of a class in its docstring: name to (choices, default) as they are written."""
+    found = {}
+    for name, kind, _ in FunctionDoc(cls)["Parameters"]:
+        choices = re.search(r"\{([^}]*)\}", kind)
+        default = re.search(r"default=(.+)$", kind)
+        found[name] = choices and choices.group(1), default and default.group(1)
+    return found
+
+
+def disagreements(cls):
+    """Where signature, docstring and constraints of a class say different things."""
+    signature = inspect.signature(cls).parameters
+    constraints, docs = cls._parameter_constraints, documented(cls)
+    shared = [name for names in docs for name in names.split(", ")]
+    if sorted(shared) != sorted(signature):
+        yield f"documented {sorted(shared)}, signature {sorted(signature)}"
+    if set(constraints) != set(signature):
+        yield f"constraints {sorted(constraints)}, signature {sorted(signature)}"
+    for name, (choices, default) in docs.items():
+        if name not in signature:
+            continue
+        options = [c.options for c in constraints[name] if hasattr(c, "options")]
+        quoted = set(re.findall(r'"([^"]+)"', choices or ""))
+        if choices and options and quoted != set().union(*options):
+            yield f"{name}: documented {quoted}, allowed {options}"
+        value = signature[name].default
+        if default is not None and value is not inspect.Parameter.empty:
+            written = eval(default, {"__builtins__": {}, "inf": np.inf})
+            if written != value:
+                yield f"{name}: documented default {default}, signature {value!r}"
+
+
+CONSTRAINED = [
+    obj
+    for _, obj in public()
+    if isinstance(obj, type)
+    and "_parameter_constraints" in dir(obj)
+    and obj is not ss.ImageDenoiser
+]
+
+
+@pytest.mark.parametrize("cls", CONSTRAINED, ids=lambda cls: cls.__name__)
+def test_signature_docstring_and_constraints_agree(cls):
+    assert not list(disagreements(cls))
+    text = pydoc.render_doc(cls)
+    assert "{{" not in text and "}}" not in text and "{parameters}" not in text
+
+
+class Disagrees:
+    """A class.
+
+    Parameters
+    ----------
+    kind : {"a", "b"}, default="a"
+    size : int, default=3
+    """
+
+    _parameter_constraints: dict = {"kind": [StrOptions({"a", "c"})], "size": [int]}
+
+    def __init__(self, kind="a", size=4):
+        """Store nothing."""
+
+
+def test_disagreements_are_found():
+    assert len(list(disagreements(Disagrees))) == 2
 
 
 def test_every_module_imports():

@@ -60,8 +60,6 @@ class Judge:
         What stands in the place of hidden values.
     random_state : int, RandomState, Generator or None, default=0
         Seed of random fills.
-    n_jobs : int, default=None
-        Threads over pairs.
 
     Attributes
     ----------
@@ -75,7 +73,6 @@ class Judge:
     partition: Any = "auto"
     fill: Any = "neighbors"
     random_state: Any = 0
-    n_jobs: Any = None
 
     @property
     def denoiser(self):
@@ -162,13 +159,13 @@ class Judge:
 
     # -- prediction ------------------------------------------------------------------------
 
-    def output(self, measured):
+    def output(self, measured, n_jobs=None):
         """The J-invariant output, ``f(x)_J = g(seen)_J`` for all pairs, as plain data."""
         if self._one_pass:
             return self.estimators_[0].transform_donut(measured.data)
-        return assemble(measured.data, self.predictions(measured.data))
+        return assemble(measured.data, self.predictions(measured.data, n_jobs=n_jobs))
 
-    def judged(self, measured, n_subsets=None):
+    def judged(self, measured, n_subsets=None, n_jobs=None):
         """Yield what was measured beside what is predicted for it from the rest.
 
         Parameters
@@ -179,6 +176,8 @@ class Judge:
             Take this many of the pairs only, evenly spread; None takes all. The one-pass form
             is then judged on the pixels of as many subsets of the default `PixelGrid`, so that
             all denoisers of images are judged on the same pixels.
+        n_jobs : int, default=None
+            Threads over pairs.
 
         Yields
         ------
@@ -188,7 +187,8 @@ class Judge:
         check_other_rows(self._learned_rows, data)
         warn_if_correlated(data, self.partition_, channel_axis=channel_axis, once=True)
         if not self._one_pass:
-            yield from ((pair.judged, f) for pair, f in self.predictions(data, n_subsets))
+            predictions = self.predictions(data, n_subsets, n_jobs)
+            yield from ((pair.judged, prediction) for pair, prediction in predictions)
             return
         output = self.estimators_[0].transform_donut(data)
         if n_subsets is None:
@@ -200,7 +200,7 @@ class Judge:
         for _, pair in spread(pairs, n_pairs, n_subsets):
             yield pair.judged, pair.select(output)
 
-    def predictions(self, data, n_subsets=None):
+    def predictions(self, data, n_subsets=None, n_jobs=None):
         """Yield (pair, prediction of its judged entries), of all pairs or of some."""
         n_pairs = self._n_pairs(data)
         if len(self.estimators_) not in (1, n_pairs):
@@ -211,10 +211,10 @@ class Judge:
         pairs = enumerate(self._pairs(data))
         if n_subsets is not None:
             pairs = spread(pairs, n_pairs, n_subsets)
-        if effective_n_jobs(self.n_jobs) == 1:
+        if effective_n_jobs(n_jobs) == 1:
             yield from (self._predicted(number, pair) for number, pair in pairs)
             return
-        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
         yield from parallel(delayed(self._predicted)(number, pair) for number, pair in pairs)
 
     @property

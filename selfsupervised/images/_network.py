@@ -79,10 +79,11 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         "verbose": ["verbose"],
     }
 
-    def __init__(self, **parameters):
-        # Subclasses name them all, as scikit-learn reads them off the signature.
-        for name, value in parameters.items():
-            setattr(self, name, value)
+    def _store(self, arguments):
+        """Store the constructor's arguments, which a subclass names in its signature."""
+        for name, value in arguments.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

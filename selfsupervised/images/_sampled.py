@@ -56,7 +56,11 @@ class SampledDenoiser(NetworkDenoiser):
     _sees_missing = True
 
     _parameter_constraints: dict = {
-        **NetworkDenoiser._parameter_constraints,
+        **{
+            name: constraint
+            for name, constraint in NetworkDenoiser._parameter_constraints.items()
+            if name != "test_time_augmentation"  # predictions are means over many already
+        },
         "drop_probability": [Interval(Real, 0, 1, closed="neither")],
         "dropout": [None, Interval(Real, 0, 1, closed="left")],
         "sampling": ["boolean"],

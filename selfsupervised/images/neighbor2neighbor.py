@@ -42,7 +42,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     gamma : float, default=2
         Weight of the regulariser at the end of training, to which it rises in proportion to
         the step. Larger is smoother; the paper has 2 for synthetic and 1 for real noise.
-    sampler : {{"random", "fixed"}}, default="random"
+    sampler : {"random", "fixed"}, default="random"
         Whether each cell has a pair of its own, out of the eight that share an edge, or all
         cells of a crop have the same one, out of all twelve (an ablation of the paper).
     {parameters}
@@ -113,29 +113,7 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         random_state=0,
         verbose=0,
     ):
-        self.gamma = gamma
-        self.sampler = sampler
-        super().__init__(
-            module=module,
-            max_steps=max_steps,
-            batch_size=batch_size,
-            patch_size=patch_size,
-            augment=augment,
-            lr=lr,
-            optimizer=optimizer,
-            held_out=held_out,
-            patience=patience,
-            precision=precision,
-            device=device,
-            compile=compile,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            test_time_augmentation=test_time_augmentation,
-            tile=tile,
-            channel_axis=channel_axis,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self._store(vars())
 
     def criterion(self):
         """L_rec + gamma L_reg."""

@@ -16,19 +16,19 @@ pays, such as at edges, and is the default.
 from numbers import Real
 
 import numpy as np
-from torch.nn import functional
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.noise.level import noise_level
 from selfsupervised.partitions.fill import FILLS
+from selfsupervised.partitions.stratified import box_edge, draw_stratified
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
+from selfsupervised.training.windows import root_mean_square
 
 REPLACEMENT_STD = 0.2  # standard deviation, in normalised units
 WINDOW_BOXES = 4  # boxes a side with a pixel of J each, where the root is taken locally
-MIN_MEAN_SQUARE = 1e-12  # below, the root of the invariance term has no useful gradient
 
 
 @described(batch_size=4, lr="3e-3", patch=64)
@@ -46,7 +46,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         Weight of the invariance term. Theorem 1 has 2 for any noise; "noise" is Theorem 2's
         twice the standard deviation of white noise, in normalised units, which is estimated
         from the pixels that are not held out.
-    fill : {{"neighbors", "normal", "uniform", "random_neighbor"}}, default="neighbors"
+    fill : {"neighbors", "normal", "uniform", "random_neighbor"}, default="neighbors"
         What stands in the place of J, see `fill_missing`; "normal", as in most experiments of
         the released code, are draws from N(0, 0.2**2) in normalised units.
     masked : float, default=0.1
@@ -127,31 +127,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         random_state=0,
         verbose=0,
     ):
-        self.lambda_inv = lambda_inv
-        self.fill = fill
-        self.masked = masked
-        self.local = local
-        super().__init__(
-            module=module,
-            max_steps=max_steps,
-            batch_size=batch_size,
-            patch_size=patch_size,
-            augment=augment,
-            lr=lr,
-            optimizer=optimizer,
-            held_out=held_out,
-            patience=patience,
-            precision=precision,
-            device=device,
-            compile=compile,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            test_time_augmentation=test_time_augmentation,
-            tile=tile,
-            channel_axis=channel_axis,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self._store(vars())
 
     def prepare(self, source):
         """Find out lambda."""
@@ -168,7 +144,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     def scheme(self, x, rng, progress):
         """Make x and x_Jc inputs; x, and where J is, targets."""
-        J = stratified(x.shape, self.masked, rng)
+        J = draw_stratified(x.shape, self.masked, rng)
         seen = np.where(J, np.float32(np.nan), x)
         if self.fill == "normal":
             # What is missing besides is filled first, from what remains to be seen.
@@ -202,60 +178,5 @@ class Noise2SameLoss(WeightedMSE):
         f, f_Jc = outputs
         x, weight, J = targets
         l_rec = weighted_mean((f - x).square(), weight)
-        return l_rec + self.lambda_inv * self.l_inv((f - f_Jc).square(), J)
-
-    def l_inv(self, squares, J):
-        """Root of the mean over J; with windows, the mean of theirs by their shares of J."""
-        if self.window is None:
-            return weighted_mean(squares, J).clamp(min=MIN_MEAN_SQUARE).sqrt()
-        n_J = window_sums(J, self.window)
-        means = window_sums(squares * J, self.window) / n_J.clamp(min=1)
-        return weighted_mean(means.clamp(min=MIN_MEAN_SQUARE).sqrt(), n_J)
-
-
-def window_sums(x, edge):
-    """Sums over windows side by side; those at the far borders are cut.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n, channels, *spatial)
-        In 2-D or 3-D.
-    edge : int
-        Edge of a window; no longer than the image counts.
-    """
-    pool = {2: functional.avg_pool2d, 3: functional.avg_pool3d}[x.ndim - 2]
-    edges = tuple(min(edge, size) for size in x.shape[2:])
-    return pool(x, edges, ceil_mode=True, divisor_override=1)
-
-
-def box_edge(share, n_dims):
-    """Edge of the boxes of about ``1 / share`` pixels."""
-    return round(share ** (-1 / n_dims))
-
-
-def stratified(shape, share, rng):
-    """A mask with one pixel in each box, at a random place in it.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (n, channels, *spatial); each channel of each crop has pixels of its own.
-    share : float
-        A box has about ``1 / share`` pixels.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of bool of shape `shape`
-        Boxes at the far borders that are cut by them may be without one.
-    """
-    n_planes, spatial = shape[0] * shape[1], shape[2:]
-    edge = box_edge(share, len(spatial))
-    n_boxes = [-(-size // edge) for size in spatial]
-    corners = edge * np.indices(n_boxes).reshape(len(spatial), 1, -1)
-    place = corners + rng.integers(edge, size=(len(spatial), n_planes, corners.shape[-1]))
-    inside = (place < np.reshape(spatial, (-1, 1, 1))).all(axis=0)
-    plane = np.broadcast_to(np.arange(n_planes)[:, None], inside.shape)
-    mask = np.zeros((n_planes, *spatial), dtype=bool)
-    mask[(plane[inside], *(axis[inside] for axis in place))] = True
-    return mask.reshape(shape)
+        l_inv = root_mean_square((f - f_Jc).square(), J, self.window)
+        return l_rec + self.lambda_inv * l_inv

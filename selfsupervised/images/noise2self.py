@@ -12,14 +12,13 @@ A network g becomes such a function by replacing the pixels in J: f(x)_J = g(x_J
 """
 
 import numpy as np
-from sklearn.base import clone
 
 from selfsupervised.core.sklearn_compat import StrOptions
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
-from selfsupervised.partitions import PixelPartition, RandomPixels, StratifiedPixels
+from selfsupervised.partitions import PixelPartition, StratifiedPixels
+from selfsupervised.partitions.channels_first import hidden_with, subset_labels
 from selfsupervised.partitions.fill import check_fill
-from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 from selfsupervised.wrappers.mixing import MIXTURE_NAMES, mixed
@@ -44,11 +43,11 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         from a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
         released code ``PixelGrid(4)``. Random subsets are others in each step, whatever their
         `random_state`. With a grid, long training on one image made its output worse.
-    fill : {{"neighbors", "uniform", "random_neighbor"}} or float, default="neighbors"
+    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
         What stands in the place of J in training, see `fill_missing`; a number is in
         normalised units. The paper has uniform random values, its notebook on a single image a
         mean of neighbours.
-    inference : {{"direct", "j_invariant", "optimal"}}, default="direct"
+    inference : {"direct", "j_invariant", "optimal", "local"}, default="direct"
         "direct" shows the network the noisy image as it is, in one pass, which the paper found
         better by 0.5 dB. "j_invariant" replaces one subset J after another and keeps the
         output on J, so that no pixel is predicted from itself. "optimal" mixes that with the
@@ -119,30 +118,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         random_state=0,
         verbose=0,
     ):
-        self.partition = partition
-        self.fill = fill
-        self.inference = inference
-        super().__init__(
-            module=module,
-            max_steps=max_steps,
-            batch_size=batch_size,
-            patch_size=patch_size,
-            augment=augment,
-            lr=lr,
-            optimizer=optimizer,
-            held_out=held_out,
-            patience=patience,
-            precision=precision,
-            device=device,
-            compile=compile,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            test_time_augmentation=test_time_augmentation,
-            tile=tile,
-            channel_axis=channel_axis,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self._store(vars())
 
     def criterion(self):
         """The squared error on J."""
@@ -150,9 +126,9 @@ class Noise2SelfDenoiser(NetworkDenoiser):
 
     def scheme(self, x, rng, progress):
         """Make crops without one J inputs, and what they had there targets."""
-        labels, n_subsets = self._labels(x.shape[1:], rng)
+        labels, n_subsets = subset_labels(self._partition, x.shape[1:], rng)
         J = labels == rng.integers(n_subsets)
-        seen = np.where(self._hidden(J), np.float32(np.nan), x)
+        seen = np.where(hidden_with(self._partition, J), np.float32(np.nan), x)
         target = np.where(J, x, np.float32(np.nan))
         return fill_crops(seen, self.fill, seed=int(rng.integers(2**31))), target_of(target)
 
@@ -160,11 +136,11 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         """Output for a normalised image, by `inference`."""
         if self.inference == "direct":
             return super().infer(x)
-        labels, n_subsets = self._labels(x.shape)
+        labels, n_subsets = subset_labels(self._partition, x.shape)
         out = np.empty_like(x)
         for subset in range(n_subsets):
             J = np.broadcast_to(labels == subset, x.shape)
-            seen = np.where(self._hidden(labels == subset), np.float32(np.nan), x)
+            seen = np.where(hidden_with(self._partition, labels == subset), np.float32(np.nan), x)
             seed = (self.seed_, subset)
             out[J] = super().infer(fill_crops(seen[None], self.fill, seed=seed)[0])[J]
         if self.inference == "j_invariant":
@@ -180,24 +156,9 @@ class Noise2SelfDenoiser(NetworkDenoiser):
             )
         return super()._denoise_lazily(image)
 
-    def _labels(self, shape, rng=None):
-        """Number of the subset of each pixel, (1 or n_channels, *spatial), and how many."""
-        n_channels, *spatial = shape
-        partition = StratifiedPixels(DEFAULT_STRIDE) if self.partition is None else self.partition
-        if rng is not None and isinstance(partition, RandomPixels | StratifiedPixels):
-            partition = clone(partition).set_params(random_state=rng)
-        if not partition.per_channel:
-            return partition.labels(tuple(spatial))[None], partition.n_subsets_for([spatial])
-        shape = (*spatial, n_channels)
-        return np.moveaxis(partition.labels(shape), -1, 0), partition.n_subsets_for([shape])
-
-    def _hidden(self, J):
-        """J and what the footprint hides with it."""
-        footprint = None if self.partition is None else self.partition.footprint
-        if footprint is None:
-            return J
-        footprint = as_footprint(footprint, J.ndim - 1, owner=type(self.partition).__name__)
-        return np.stack([dilate(channel, footprint) for channel in J])
+    @property
+    def _partition(self):
+        return StratifiedPixels(DEFAULT_STRIDE) if self.partition is None else self.partition
 
     def _check(self, X):
         check_fill(self.fill, caller=type(self).__name__)

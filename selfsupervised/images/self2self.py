@@ -67,7 +67,7 @@ class Self2SelfDenoiser(SampledDenoiser):
     sampling : bool, default=True
         Whether there are samples. False shows and judges everything, for comparison: only
         dropout is then between the network and the identity.
-    loss : {{"mse", "mae"}}, default="mse"
+    loss : {"mse", "mae"}, default="mse"
         Squared or absolute errors. The mean absolute error takes outliers better.
     n_predictions : int, default=50
         How many predictions are averaged.
@@ -144,34 +144,7 @@ class Self2SelfDenoiser(SampledDenoiser):
         random_state=0,
         verbose=0,
     ):
-        self.partial = partial
-        super().__init__(
-            module=module,
-            drop_probability=drop_probability,
-            dropout=dropout,
-            sampling=sampling,
-            loss=loss,
-            n_predictions=n_predictions,
-            keep_known=keep_known,
-            schedule=schedule,
-            max_steps=max_steps,
-            batch_size=batch_size,
-            patch_size=patch_size,
-            augment=augment,
-            lr=lr,
-            optimizer=optimizer,
-            held_out=held_out,
-            patience=patience,
-            precision=precision,
-            device=device,
-            compile=compile,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            tile=tile,
-            channel_axis=channel_axis,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self._store(vars())
 
     def default_module(self):
         """What makes the network where `module` is None."""

@@ -62,7 +62,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         0.15 for `FilledUNet`.
     sampling : bool, default=True
         Whether there are samples. False shows and judges everything, for comparison.
-    loss : {{"mse", "mae"}}, default="mae"
+    loss : {"mse", "mae"}, default="mae"
         Squared or absolute errors.
     iqa : callable or str, default=None
         A metric of image quality, higher for better. A callable gets a batch of shape
@@ -153,37 +153,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         random_state=0,
         verbose=0,
     ):
-        self.gated = gated
-        self.iqa = iqa
-        self.iqa_weight = iqa_weight
-        self.iqa_target = iqa_target
-        super().__init__(
-            module=module,
-            drop_probability=drop_probability,
-            dropout=dropout,
-            sampling=sampling,
-            loss=loss,
-            n_predictions=n_predictions,
-            keep_known=keep_known,
-            schedule=schedule,
-            max_steps=max_steps,
-            batch_size=batch_size,
-            patch_size=patch_size,
-            augment=augment,
-            lr=lr,
-            optimizer=optimizer,
-            held_out=held_out,
-            patience=patience,
-            precision=precision,
-            device=device,
-            compile=compile,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            tile=tile,
-            channel_axis=channel_axis,
-            random_state=random_state,
-            verbose=verbose,
-        )
+        self._store(vars())
 
     def default_module(self):
         """What makes the network where `module` is None."""

@@ -23,9 +23,9 @@ from selfsupervised.partitions.pixels import (
     PixelPartition,
     RandomPixels,
     SinglePixels,
-    StratifiedPixels,
 )
 from selfsupervised.partitions.repeats import Repeats
+from selfsupervised.partitions.stratified import StratifiedPixels
 
 __all__ = [
     "FeatureBlocks",

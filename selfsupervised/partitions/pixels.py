@@ -234,56 +234,6 @@ class PixelGrid(PixelPartition):
         return (labels[..., None] + shift) % n_subsets
 
 
-class StratifiedPixels(PixelGrid):
-    """One pixel of each box in each subset, in random order: `PixelGrid` with its cells shuffled.
-
-    Hidden pixels are spread as evenly as on a grid, so nearly all have visible neighbours,
-    while no pixel can be told by its place to be one of them, as by `RandomPixels`. Networks that
-    learn from masked pixels are given such, first by Krull et al.
-
-    Parameters
-    ----------
-    stride : int or tuple of int, default=4
-        Edge of the boxes in pixels, for all spatial axes or for each. Boxes that are cut by the
-        border of an image have a pixel in some of the ``stride**2`` (in 3-D ``stride**3``)
-        subsets only.
-    per_channel : bool, default=False
-        Whether each channel is hidden at pixels of its own.
-    footprint : {"horizontal", "vertical", "disk"} or array-like of bool, default=None
-        Which neighbours are hidden together with each pixel, see `PixelGrid`.
-    random_state : int, RandomState, Generator or None, default=0
-        Seed of the order in the boxes, fixed by default as for `RandomPixels`.
-
-    References
-    ----------
-    Krull, Buchholz & Jug, "Noise2Void - Learning Denoising from Single Noisy Images", CVPR 2019.
-
-    Examples
-    --------
-    >>> from selfsupervised import StratifiedPixels
-    >>> StratifiedPixels(stride=2).labels((2, 4))
-    array([[2, 0, 3, 2],
-           [1, 3, 1, 0]])
-    """
-
-    def __init__(self, stride=4, *, per_channel=False, footprint=None, random_state=0):
-        super().__init__(stride, per_channel=per_channel, footprint=footprint)
-        self.random_state = random_state
-
-    def _check_fits(self, strides, spatial):
-        """A box may be cut."""
-
-    def labels(self, shape):
-        """Subset of each pixel: its position within the box, in the order of that box."""
-        strides = (*self._strides(shape), *[1] * bool(self.per_channel))
-        places = [np.arange(size) // stride for size, stride in zip(shape, strides, strict=True)]
-        n_boxes = [place[-1] + 1 for place in places]
-        box = np.arange(np.prod(n_boxes)).reshape(n_boxes)[np.ix_(*places)]
-        rng = np.random.default_rng(as_seed(self.random_state))
-        order = np.tile(np.arange(np.prod(strides)), (np.prod(n_boxes), 1))
-        return rng.permuted(order, axis=1)[box, super().labels(shape)]
-
-
 class RandomPixels(PixelPartition):
     """Random disjoint subsets of equal size (Noise2Self, Section 5: density 1/25).
 

@@ -164,13 +164,13 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimators_")
         measured = self._measure(self._fitted, X)
-        out = self._fitted.output(measured)
+        out = self._fitted.output(measured, self.n_jobs)
         if self.mix is not None:
             if isinstance(self.partition_, MoleculeSplit):
                 raise ValueError("mix needs one noisy value beside each output; use mix=None here.")
-            noise = {"noise_variance": self.noise_variance}
-            noise["channel_axis"] = self._fitted.channel_axis
-            out = mixed(out, measured.data, self.mix, **noise)
+            axis = self._fitted.channel_axis
+            known = {"noise_variance": self.noise_variance, "channel_axis": axis}
+            out = mixed(out, measured.data, self.mix, **known)
         return measured.give_back(out)
 
     def score(self, X, y=None):
@@ -197,41 +197,12 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return -mean_loss(self.judge(X))
 
     def judge(self, X, n_subsets=None):
-        """Yield what was measured beside what is predicted for it from the rest.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or list of arrays
-            Noisy data.
-        n_subsets : int, default=None
-            Take this many of the pairs only, evenly spread; None takes all. The one-pass form
-            is then judged on the pixels of as many subsets of the default `PixelGrid`, so that
-            all denoisers of images are judged on the same pixels.
-
-        Yields
-        ------
-        judged, predicted : ndarray or sparse matrix, ndarray
-        """
+        """Yield (measured, predicted from the rest) of each pair, or of `n_subsets` of them."""
         check_is_fitted(self, "estimators_")
-        yield from self._fitted.judged(self._measure(self._fitted, X), n_subsets)
+        yield from self._fitted.judged(self._measure(self._fitted, X), n_subsets, self.n_jobs)
 
     def set_params(self, **params):
-        """Set parameters, also of the parts (``estimator__radius``, ``partition__stride``).
-
-        Parameters
-        ----------
-        **params : dict
-            Names and values.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter.
-        """
+        """Set parameters, also of the parts (``estimator__radius``, ``partition__stride``)."""
         for name in params:
             part, nested, _ = name.partition("__")
             if nested and part in ("estimator", "partition"):
@@ -243,7 +214,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """What the parameters say, not fitted."""
         of_tables = isinstance(self.partition, FeatureBlocks | MoleculeSplit)
         estimator = self.estimator if of_tables else denoiser_of(self.estimator)
-        return Judge(estimator, self.partition, self.fill, self.random_state, self.n_jobs)
+        return Judge(estimator, self.partition, self.fill, self.random_state)
 
     def _measure(self, judge, X, reset=False):
         return judge.measure(X, partial(validate_data, self, reset=reset))

@@ -28,7 +28,7 @@ from selfsupervised.images.neighbor2neighbor import (  # noqa: E402
     draw_pairs,
     subsample,
 )
-from selfsupervised.images.noise2same import Noise2SameLoss, stratified  # noqa: E402
+from selfsupervised.images.noise2same import Noise2SameLoss  # noqa: E402
 from selfsupervised.images.noise2self import Noise2SelfLoss  # noqa: E402
 from selfsupervised.networks import DnCNN, FilledUNet, Noise2SelfUNet, UNet  # noqa: E402
 from selfsupervised.partitions.held_out import held_out  # noqa: E402
@@ -490,19 +490,6 @@ def test_noise2self_inference(noisy, clean):
 
 
 # -- Noise2Same ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(2, 3, 56, 70), (1, 2, 12, 18, 24)])
-def test_stratified(shape, rng):
-    mask = stratified(shape, 0.005, rng)
-    edge = 14 if len(shape) == 4 else 6
-    boxes = mask.reshape(-1, *shape[2:])
-    for axis in range(1, boxes.ndim):
-        boxes = np.add.reduceat(boxes.astype(int), range(0, boxes.shape[axis], edge), axis=axis)
-    assert (boxes == 1).all()
-    planes = mask.reshape(shape[0] * shape[1], -1)
-    assert len(np.unique(planes, axis=0)) == len(planes)
-    assert stratified((1, 1, 3, 3), 0.005, rng).sum() <= 1
 
 
 def test_noise2same_loss():

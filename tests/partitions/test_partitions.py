@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 import selfsupervised as ss
 from selfsupervised.partitions.footprint import as_footprint
+from selfsupervised.partitions.stratified import draw_stratified
 
 PIXEL_PARTITIONS = [
     ss.PixelGrid(2),
@@ -89,6 +90,19 @@ def test_random_pixels_by_seed_and_shape(rng):
     assert max(sizes) - min(sizes) <= 1
     for state in (None, np.random.RandomState(0), np.random.default_rng(0)):
         assert len(list(ss.RandomPixels(4, random_state=state).split(X))) == 4
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 56, 70), (1, 2, 12, 18, 24)])
+def test_one_pixel_of_each_box_is_drawn(shape, rng):
+    mask = draw_stratified(shape, 0.005, rng)
+    edge = 14 if len(shape) == 4 else 6
+    boxes = mask.reshape(-1, *shape[2:])
+    for axis in range(1, boxes.ndim):
+        boxes = np.add.reduceat(boxes.astype(int), range(0, boxes.shape[axis], edge), axis=axis)
+    assert (boxes == 1).all()
+    planes = mask.reshape(shape[0] * shape[1], -1)
+    assert len(np.unique(planes, axis=0)) == len(planes)
+    assert draw_stratified((1, 1, 3, 3), 0.005, rng).sum() <= 1
 
 
 @pytest.mark.parametrize(
