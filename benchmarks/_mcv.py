@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from benchmarks.counts import typical
+from benchmarks._cells import typical
 from selfsupervised import (
     CountNormalizer,
     JInvariantWrapper,
