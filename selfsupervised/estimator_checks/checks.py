@@ -145,15 +145,17 @@ def _takes_volumes(estimator):
     return True
 
 
-def _refuses(function, *kinds, saying=()):
-    """Assert that `function` raises one of `kinds` with a message that holds all of `saying`."""
+def _refuses(function, *error_types, saying=()):
+    """Assert that `function` raises one of these, with a message that holds all of `saying`."""
     try:
         function()
-    except kinds as error:
+    except error_types as error:
         message = str(error)
         assert all(part in message for part in saying), f"unhelpful message: {message}"
     else:
-        raise AssertionError(f"expected {[kind.__name__ for kind in kinds]}, nothing was raised")
+        raise AssertionError(
+            f"expected {[error.__name__ for error in error_types]}, nothing was raised"
+        )
 
 
 # -- checks --------------------------------------------------------------------------------
