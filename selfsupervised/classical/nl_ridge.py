@@ -18,6 +18,7 @@ from selfsupervised.classical._groups import (
     patch_matrix,
     similar_patches,
 )
+from selfsupervised.core.memory import keep_freed_memory
 from selfsupervised.core.sklearn_compat import Interval
 
 # By number of spatial axes: edge of the patches in the first and the later passes, edge of the
@@ -34,6 +35,9 @@ GROUP_SIZES = (18, 55)
 PILOT_VARIANCE_FACTOR = 1.1
 RESIDUAL_SHARE = 0.4
 RESIDUAL_VARIANCE_FACTOR = 1.44
+
+# Groups whose weights are computed in one go; more would not fit the cache.
+GROUPS_AT_ONCE = 64
 
 COMPUTE_DTYPE = np.float32  # half the memory traffic of float64, and more digits than noise leaves
 
@@ -79,8 +83,8 @@ class NLRidgeDenoiser(ImageDenoiser):
     Notes
     -----
     The second and first pass are the cited method, with its constraint to affine combinations;
-    the third applies the idea of its successor, LIChI, once. Memory beyond a few copies of the
-    image does not grow with its size, as it is computed in tiles.
+    the third applies the idea of its successor, LIChI, once, to the groups of the second. Memory
+    beyond a few copies of the image does not grow with its size, as it is computed in tiles.
 
     References
     ----------
@@ -132,22 +136,19 @@ class NLRidgeDenoiser(ImageDenoiser):
     def _three_passes(self, noisy):
         """Denoise float32 channels of unit noise, of shape (*spatial, n_channels)."""
         first, later = self._patches(noisy.shape[:-1])
+        keep_freed_memory()
         # Matrices are small, and tiles computed at a time: threads of BLAS would only disturb.
         with (
             threadpool_limits(1, user_api="blas"),
             ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool,
         ):
-            pilot = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
-            pilot = self._pass(pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR)
-            partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
-            return self._pass(
-                pool,
-                partly,
-                pilot,
-                later,
-                GROUP_SIZES[1],
-                RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2,
+            pilot, _ = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
+            pilot, groups = self._pass(
+                pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR
             )
+            partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
+            variance = RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2
+            return self._pass(pool, partly, pilot, later, GROUP_SIZES[1], variance, groups)[0]
 
     def _patches(self, spatial):
         """Shapes of the patches of the first and the later passes, small enough for the image."""
@@ -165,37 +166,66 @@ class NLRidgeDenoiser(ImageDenoiser):
             )
         return [tuple(min(edge, (size + 1) // 2) for size in spatial) for edge in edges]
 
-    def _pass(self, pool, noisy, pilot, patch, n_similar, variance):
-        """Combine patches of `noisy` as `pilot` tells, or `noisy` itself without one."""
+    def _pass(self, pool, noisy, pilot, patch, n_similar, variance, groups=None):
+        """Combine patches of `noisy` as `pilot` tells, or `noisy` itself without one.
+
+        Also returns the groups of all tiles, which another pass may be given.
+        """
         spatial = noisy.shape[:-1]
         positions = tuple(size - edge + 1 for size, edge in zip(spatial, patch, strict=True))
         window = tuple(min(self.window or WINDOW_EDGE[len(spatial)], size) for size in positions)
         n_similar = min(n_similar, int(np.prod(window)))
-        guide = noisy if pilot is None else pilot
-
         step = tuple(min(self.step or REFERENCE_STEP[len(spatial)], edge) for edge in patch)
 
-        def tile(references):
+        def tile(references, group):
             area, within = _area(references, window, positions)
             pixels = tuple(slice(a.start, a.stop + p - 1) for a, p in zip(area, patch, strict=True))
-            at = [axis - part.start for axis, part in zip(references, area, strict=True)]
-            out = np.empty((2, *guide[pixels].shape), COMPUTE_DTYPE)
-            group = None
-            for channel in range(noisy.shape[-1]):
-                known = patch_matrix(guide[pixels][..., channel], patch)
-                if group is None:  # found in the first channel, which holds most of the signal
-                    group = similar_patches(known, within, at, n_similar, window)
-                rows = known if pilot is None else patch_matrix(noisy[pixels][..., channel], patch)
-                combined, precision = combine_groups(
-                    rows[group], known[group], variance, pilot is not None
-                )
-                out[..., channel] = add_patches(group, combined, precision, within, patch)
-            return pixels, out
+            given = noisy[pixels]
+            guide = given if pilot is None else pilot[pixels]
+            if group is None:  # found in the first channel, which holds most of the signal
+                at = [axis - part.start for axis, part in zip(references, area, strict=True)]
+                known = patch_matrix(guide[..., 0], patch)
+                group = similar_patches(known, within, at, n_similar, window)
+            group = group.astype(np.intp, copy=False)
+            out = _combined_tile(given, guide, patch, group, variance, exact=pilot is not None)
+            return pixels, out, group.astype(np.min_scalar_type(int(np.prod(within))))
 
         total = np.zeros((2, *noisy.shape), COMPUTE_DTYPE)
-        for pixels, out in pool.map(tile, _tiles(positions, step)):
+        tiles, found = list(_tiles(positions, step)), []
+        for pixels, out, group in pool.map(tile, tiles, groups or [None] * len(tiles)):
             total[(slice(None), *pixels)] += out
-        return total[0] / total[1]
+            found.append(group)
+        return total[0] / total[1], found
+
+
+def _combined_tile(noisy, guide, patch, group, variance, exact):
+    """Weighted sums of the combined patches of one tile, and the sums of their weights.
+
+    Parameters
+    ----------
+    noisy, guide : ndarray of shape (*spatial, n_channels)
+        What is combined, and what the weights are computed from.
+    patch : tuple of int
+        Shape of a patch.
+    group : ndarray of shape (n_groups, n_similar)
+        Rows of `patch_matrix`.
+    variance, exact
+        See `combine_groups`.
+
+    Returns
+    -------
+    ndarray of shape (2, *spatial, n_channels)
+    """
+    out = np.empty((2, *noisy.shape), COMPUTE_DTYPE)
+    positions = tuple(s - edge + 1 for s, edge in zip(noisy.shape[:-1], patch, strict=True))
+    parts = np.array_split(group, -(-len(group) // GROUPS_AT_ONCE))
+    for channel in range(noisy.shape[-1]):
+        known = patch_matrix(guide[..., channel], patch)
+        rows = patch_matrix(noisy[..., channel], patch) if exact else known
+        combined = [combine_groups(rows[part], known[part], variance, exact) for part in parts]
+        patches, precision = map(np.concatenate, zip(*combined, strict=True))
+        out[..., channel] = add_patches(group, patches, precision, positions, patch)
+    return out
 
 
 def _tiles(positions, step):
