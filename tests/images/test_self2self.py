@@ -63,6 +63,23 @@ def test_what_is_dropped_is_judged_and_nothing_else(denoiser):
     assert (dropped[1, 0] != dropped[1, 1]).any()  # each channel for itself
 
 
+@pytest.mark.parametrize(("augment", "n_views"), [("flips", 4), (True, 8), (False, 1)])
+def test_predictions_are_of_the_views_that_were_learned(augment, n_views, noisy, monkeypatch):
+    denoiser = ss.Self2SelfDenoiser(
+        **{**TINY, **SMALL, "n_predictions": 80}, augment=augment, sampling=False
+    ).fit(noisy[None, :40, :40])
+    views = []
+    monkeypatch.setattr("selfsupervised.images._sampled.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(denoiser, "_outputs", lambda x: views.append(x[0, 0]) or x)
+    plane = noisy[:40, :40].astype(np.float32)
+    out = denoiser.predict(plane[None])
+    np.testing.assert_allclose(out[0], plane, rtol=1e-4)  # whatever was turned was turned back
+    assert len({view.tobytes() for view in views}) == n_views
+    flips = {form.tobytes() for form in (plane, plane[::-1], plane[:, ::-1], plane[::-1, ::-1])}
+    if augment == "flips":
+        assert {view.tobytes() for view in views} == flips
+
+
 @both
 def test_output_does_not_depend_on_what_is_dropped(denoiser, noisy):
     """Proposition 1's condition, by perturbation."""
