@@ -336,6 +336,11 @@ def test_quality_term(noisy):
     )
     score = (output.mean() + 2) / 5
     torch.testing.assert_close(loss, plain + 0.1 * 5 * (100 - score) ** 2)
+    squared = DroppedLoss("mse").loss((output,), (target, dropped))
+    loss = QualityLoss("mse", lambda x: x.mean(), 0.1, 100, (-2, 3)).loss(
+        (output,), (target, dropped)
+    )
+    torch.testing.assert_close(loss, squared + 0.1 * 25 * (100 - score) ** 2)
 
     weights = []
     for weight in (0.0, 1.0):
@@ -348,6 +353,16 @@ def test_quality_term(noisy):
 def test_metric_without_gradient(metric, noisy):
     with pytest.raises(ValueError, match="iqa to return a tensor through which gradients flow"):
         ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa=metric).fit(noisy[None])
+
+
+def test_weight_of_the_quality_goes_with_the_loss(noisy):
+    """The paper's weight is for absolute errors, and is not used with squared ones unasked."""
+    denoiser = ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa=smoothness)
+    assert denoiser.fit(noisy[None]).criterion().weight == 2e-8
+    with pytest.raises(ValueError, match="iqa_weight to be given with iqa and loss='mse'"):
+        denoiser.set_params(loss="mse").fit(noisy[None])
+    assert denoiser.set_params(iqa_weight=1e-9).fit(noisy[None]).criterion().weight == 1e-9
+    ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, loss="mse").fit(noisy[None])  # no metric
 
 
 def test_metric_by_name(monkeypatch, noisy, tmp_path):
