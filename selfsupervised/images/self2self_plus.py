@@ -203,8 +203,8 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         """Find the range of the data, for the metric."""
         if self.iqa is not None and self.iqa_weight is None and self.loss == "mse":
             raise ValueError(
-                "Self2SelfPlusDenoiser expected iqa_weight to be given with iqa and loss='mse', got "
-                f"None: the default, {ABSOLUTE_ERROR_IQA_WEIGHT:g}, is for loss='mae'."
+                "Self2SelfPlusDenoiser expected iqa_weight to be given with iqa and loss='mse', "
+                f"got None: the default, {ABSOLUTE_ERROR_IQA_WEIGHT:g}, is for loss='mae'."
             )
         self.data_range_ = None
         if self.iqa is not None:
