@@ -12,6 +12,7 @@ from selfsupervised.counts._ranks import (
     fit_decoder,
     leading_axes,
     poisson_losses,
+    regression_decoder,
     squared_losses,
 )
 from selfsupervised.counts.normalizer import row_totals
@@ -41,12 +42,9 @@ def judge_ranks(denoiser, counts, normalizer, seed):
     shrinkage : ndarray of shape (K,)
         Mean factors by which components are shrunk.
     """
-    partition = MoleculeSplit(
-        n_splits=denoiser.n_splits, symmetric=denoiser.symmetric, random_state=seed
-    )
     by_sample = np.zeros((counts.shape[0], denoiser.n_components))
     paths, shrinkages = [], []
-    for pair in partition.split(counts):
+    for pair in _halves(denoiser, seed, denoiser.symmetric).split(counts):
         losses, folds = np.empty_like(by_sample), []
         for train, test in folds_of(denoiser, counts.shape[0], seed):
             losses[test], shrinkage = _judge(denoiser, normalizer, pair, train, test, seed)
@@ -55,6 +53,41 @@ def judge_ranks(denoiser, counts, normalizer, seed):
         paths.append(np.mean(folds, axis=0) / counts.shape[1])
         by_sample += losses
     return np.array(paths), by_sample, np.mean(shrinkages, axis=0)
+
+
+def learn_regression(denoiser, counts, normalizer, components, seed):
+    """The regression that was judged, of the halves of all samples, on the final components.
+
+    Parameters
+    ----------
+    denoiser : PCADenoiserCV
+        Holds the settings.
+    counts : csr_array of shape (n, g)
+        As in `judge_ranks`.
+    normalizer : CountNormalizer
+        Not fitted; each half is normalised by itself.
+    components : ndarray of shape (K, g)
+        Of all molecules.
+    seed : int
+        That of `judge_ranks`, for the same halves.
+
+    Returns
+    -------
+    ndarray of shape (K, g)
+        W; each half predicts the other, over all splits.
+    """
+    gram, cross = np.zeros((len(components),) * 2), np.zeros(components.shape)
+    for pair in _halves(denoiser, seed, symmetric=True).split(counts):
+        Z1, Z2 = (clone(normalizer).fit_transform(half) for half in (pair.seen, pair.judged))
+        scores = np.asarray(Z1 @ components.T)
+        gram += scores.T @ scores
+        cross += np.asarray((Z2.T @ scores).T)
+    rounding = np.finfo(components.dtype).eps * max(counts.shape)
+    return regression_decoder(gram, cross, rounding=rounding)
+
+
+def _halves(denoiser, seed, symmetric):
+    return MoleculeSplit(n_splits=denoiser.n_splits, symmetric=symmetric, random_state=seed)
 
 
 def simplest(by_sample, best):

@@ -134,6 +134,25 @@ def make_decoder(components, singular_values, cross, *, rounding, form, shrink):
     return shrinkage[:, None] * components, shrinkage
 
 
+def regression_decoder(gram, cross, *, rounding):
+    """W of shape (K, g) by least squares on scores that need not be orthogonal.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (K, K)
+        V' Z1'Z1 V, for components V' of whatever table.
+    cross : ndarray of shape (K, g)
+        V' Z1'Z2.
+    rounding : float
+        As in `make_decoder`, of scores; directions that are not in the data predict nothing.
+
+    Returns
+    -------
+    ndarray of shape (K, g)
+    """
+    return linalg.pinvh(gram, atol=0.0, rtol=rounding**2) @ cross
+
+
 def squared_losses(scores, decoder, judged):
     """Squared error of every sample at every rank, summed over features.
 

@@ -6,14 +6,14 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
-from selfsupervised.counts._choice import judge_ranks, simplest
-from selfsupervised.counts._ranks import FORMS, leading_axes
+from selfsupervised.counts._choice import judge_ranks, learn_regression, simplest
+from selfsupervised.counts._ranks import FORMS, leading_axes, signs_of
 from selfsupervised.counts._row_blocks import is_streamed
 from selfsupervised.counts._tables import selected
 from selfsupervised.counts.normalizer import CountNormalizer
@@ -28,7 +28,8 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     The molecules of every cell are shared out into two halves, each half is normalised by
     itself, and every rank is judged by how well components of one half predict the other. All
     ranks are judged from one decomposition, and nothing dense of the size of the table is ever
-    made. The components in `components_` are then those of all molecules.
+    made. The components in `components_` are then those of all molecules; a regression on them
+    is learned from both halves of the molecules of all cells.
 
     Parameters
     ----------
@@ -76,6 +77,9 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Of the normalised table.
     shrinkage_ : ndarray of shape (n_components_,)
         Weights of the components, ones unless `shrink`.
+    decoder_ : ndarray of shape (n_components_, n_features)
+        What each component stands for in the output: itself, times `shrinkage_`, or for
+        ``form="regression"`` by how much it predicts each feature in the other half.
     normalizer_ : CountNormalizer
         Fitted to all molecules.
     n_features_in_ : int
@@ -193,7 +197,10 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.components_, self.singular_values_, _ = leading_axes(
             self.normalizer_.transform(counts), self.n_components_, np.random.default_rng(seed)
         )
-        return self
+        regression = None
+        if self.form == "regression":
+            regression = learn_regression(self, counts, normalizer, self.components_, seed)
+        return self._set_decoder(regression)
 
     def transform(self, X, genes=None):
         """Denoised values, in normalised units.
@@ -226,18 +233,37 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples, n_components_)
-            Normalised counts on the components, times `shrinkage_`. A dask array, which
-            computes when it is asked to, if `X` is one.
+            Normalised counts on the components, times `shrinkage_`; for ``form="regression"``
+            the place of the denoised values in the space that `decoder_` spans. Distances
+            between rows are those between denoised samples. A dask array, which computes when it
+            is asked to, if `X` is one.
         components : ndarray of shape (n_components_, n_features)
-            `components_`. ``scores @ components`` is what `transform` returns.
+            Orthonormal: `components_`, or an orthonormal basis of `decoder_`. ``scores @
+            components`` is what `transform` returns.
         """
         check_is_fitted(self)
+        weights, components = self._factors
         if is_streamed(X):
-            return scores_of_blocks(self, X), self.components_
+            return scores_of_blocks(self, X), components
         Z = self.normalizer_.transform(_as_float(self._check(X)))
         dtype = Z.dtype
-        scores = np.asarray(Z @ self.components_.T.astype(dtype)) * self.shrinkage_.astype(dtype)
-        return scores, self.components_.astype(dtype, copy=False)
+        scores = np.asarray(Z @ self.components_.T.astype(dtype))
+        weights = weights.astype(dtype)
+        scores = scores * weights if weights.ndim == 1 else scores @ weights
+        return scores, components.astype(dtype, copy=False)
+
+    def _set_decoder(self, regression=None):
+        """Keep the decoder, and as two factors of which the second is orthonormal."""
+        if regression is None:
+            self.decoder_ = self.shrinkage_[:, None].astype(self.components_.dtype)
+            self.decoder_ = self.decoder_ * self.components_
+            self._factors = self.shrinkage_, self.components_
+            return self
+        self.decoder_ = regression.astype(self.components_.dtype, copy=False)
+        turn, strength, basis = linalg.svd(self.decoder_, full_matrices=False)
+        signs = signs_of(basis)
+        self._factors = turn * (strength * signs), basis * signs[:, None]
+        return self
 
     def _decide(self, paths, shrinkage, shape, by_sample=None):
         """Set the losses, the rank, and the weights of its components."""

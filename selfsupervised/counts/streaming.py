@@ -22,7 +22,7 @@ from scipy.sparse import csr_array
 
 from selfsupervised.counts._choice import folds_of
 from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
-from selfsupervised.counts._ranks import make_decoder, signs_of
+from selfsupervised.counts._ranks import make_decoder, regression_decoder, signs_of
 from selfsupervised.counts._row_blocks import (
     block_slices,
     check_streamed,
@@ -90,7 +90,8 @@ def fit_streamed(estimator, X, seed):
     normalizer = CountNormalizer(estimator.target_sum, estimator.transformation)
     estimator.normalizer_ = normalizer.fit(np.ones((1, X.shape[1])))
     estimator.normalizer_.target_sum_ = sums.target(0)
-    return estimator
+    regression = sums.regression(components) if estimator.form == "regression" else None
+    return estimator._set_decoder(regression)
 
 
 def scores_of_blocks(estimator, X):
@@ -188,6 +189,18 @@ class FoldedSums:
                 np.trace(grams[1][number]) * b**2,
             )
             yield losses / self.moments.totals[0][0, test].size, weights
+
+    def regression(self, components):
+        """The decoder by which each half of all cells predicts the other."""
+        gram, cross = np.zeros((len(components),) * 2), np.zeros(components.shape)
+        for split, product in enumerate(self.moments.crosses.sum(axis=1)):
+            for side, half in enumerate((product, product.T)):
+                seen, judged = 2 * split + side, 2 * split + 1 - side
+                a, b = self.factor(1 + seen), self.factor(1 + judged)
+                whole = self.moments.grams[seen].sum(axis=0)
+                gram += components @ whole @ components.T * a**2
+                cross += components @ half * (a * b)
+        return regression_decoder(gram, cross, rounding=ROUNDING_TOLERANCE)
 
     def _cells(self, number):
         if self.fold is None:

@@ -13,7 +13,7 @@ from selfsupervised.core.validation import check_noise_variance, is_finite_numbe
 from selfsupervised.evaluation.estimators import as_denoiser, channel_axis_of, holds_out, learns
 from selfsupervised.evaluation.judge import Judge, check_judged
 from selfsupervised.evaluation.losses import get_loss, mean_loss
-from selfsupervised.noise.level import noise_level
+from selfsupervised.noise.level import noise_variance as estimated_variance
 
 
 def self_supervised_loss(
@@ -197,9 +197,9 @@ def estimated_psnr(estimator, X, *, data_range, noise_variance=None, **kwargs):
     if noise_variance is None:
         channel_axis = channel_axis_of(as_denoiser(estimator))
         images = Measurement.of_images(X, channel_axis=channel_axis, caller="estimated_psnr")
-        levels = [noise_level(image, channel_axis=channel_axis) for image in images]
+        variances = [estimated_variance(image, channel_axis=channel_axis) for image in images]
         sizes = [np.isfinite(image).sum() for image in images]
-        noise_variance = np.average(np.square(levels), weights=sizes)
+        noise_variance = np.average(variances, weights=sizes)
     error = self_supervised_loss(estimator, X, **kwargs) - noise_variance
     if error <= 0:
         warnings.warn(

@@ -229,11 +229,12 @@ class SampledDenoiser(NetworkDenoiser):
     def _moments(self, x):
         """Mean and standard deviation of the predictions, by running sums (Welford)."""
         rng, count = np.random.default_rng(self.seed_), 0
+        augment = self._setting("augment")
         mean, squares = np.zeros_like(x), np.zeros_like(x)
         at_once = max(PIXELS_AT_ONCE // x[0].size, 1)
         with seeded(self.seed_, torch.device(self.net_.device)):
             while count < self.n_predictions:
-                turn = draw_turn(rng) if self._setting("augment") else (False, 0)
+                turn = draw_turn(rng, square=augment != "flips") if augment else (False, 0)
                 batch = np.stack([x] * min(at_once, self.n_predictions - count))
                 seen = turned(self._sampled(batch, rng), *turn)
                 outputs = self._outputs(seen.copy())  # torch takes no view that runs backwards

@@ -41,7 +41,8 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         faster; the paper's is ``UNet``, both from `selfsupervised.networks`.
     gamma : float, default=2
         Weight of the regulariser at the end of training, to which it rises in proportion to
-        the step. Larger is smoother; the paper has 2 for synthetic and 1 for real noise.
+        the step. Without it results are too smooth; larger is sharper, and leaves more noise. The
+        paper has 2 for synthetic and 1 for real noise (its Table 3 and Figure 6).
     sampler : {"random", "fixed"}, default="random"
         Whether each cell has a pair of its own, out of the eight that share an edge, or all
         cells of a crop have the same one, out of all twelve (an ablation of the paper).

@@ -20,7 +20,7 @@ import numpy as np
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
-from selfsupervised.noise.level import noise_level
+from selfsupervised.noise.level import noise_variance
 from selfsupervised.partitions.fill import FILLS
 from selfsupervised.partitions.stratified import box_edge, draw_stratified
 from selfsupervised.training.data import fill_crops, target_of
@@ -134,8 +134,8 @@ class Noise2SameDenoiser(NetworkDenoiser):
         self.lambda_ = float(2 if self.lambda_inv == "noise" else self.lambda_inv)
         if self.lambda_inv == "noise":
             crops = source.sample(len(source.shapes))
-            levels = [noise_level(np.moveaxis(x, 0, -1), channel_axis=-1) for x in crops]
-            self.lambda_ *= float(np.sqrt(np.mean(np.square(levels))))
+            variances = [noise_variance(np.moveaxis(x, 0, -1), channel_axis=-1) for x in crops]
+            self.lambda_ *= float(np.sqrt(np.mean(variances)))
 
     def criterion(self):
         """L_rec + lambda_inv L_inv."""

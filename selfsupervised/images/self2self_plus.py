@@ -24,6 +24,8 @@ from selfsupervised.images._sampled import (
 )
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
 
+ABSOLUTE_ERROR_IQA_WEIGHT = 2e-8  # the paper's, next to absolute errors where the range is 1
+
 SCHEDULES = {
     "fast": FAST_SCHEDULE,
     "paper": {
@@ -70,8 +72,11 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         training data, and returns a score, through which gradients flow. A name is that of a
         metric of `pyiqa` (an extra, under its own licence), which downloads its weights when it
         first uses them; "paq2piq" is the paper's. None leaves that term out.
-    iqa_weight : float, default=2e-8
-        Weight of its term, next to errors in units where the data's range is 1.
+    iqa_weight : float, default=None
+        Weight of its term, next to errors in units where the data's range is 1. None is the
+        paper's 2e-8, which goes with absolute errors. Squared errors are far smaller numbers, and
+        fall with the noise as absolute ones do not, so that ``loss="mse"`` needs a weight of your
+        own.
     iqa_target : float, default=100
         Score that is aimed for.
     n_predictions : int, default=500
@@ -116,7 +121,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         **SampledDenoiser._parameter_constraints,
         "gated": ["boolean"],
         "iqa": [None, callable, str],
-        "iqa_weight": [Interval(Real, 0, None, closed="left")],
+        "iqa_weight": [None, Interval(Real, 0, None, closed="left")],
         "iqa_target": [Real],
     }
 
@@ -130,7 +135,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         sampling=True,
         loss="mae",
         iqa=None,
-        iqa_weight=2e-8,
+        iqa_weight=None,
         iqa_target=100.0,
         n_predictions=500,
         keep_known=False,
@@ -166,6 +171,11 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     def prepare(self, source):
         """Find the range of the data, for the metric."""
+        if self.iqa is not None and self.iqa_weight is None and self.loss == "mse":
+            raise ValueError(
+                "Self2SelfPlusDenoiser expected iqa_weight to be given with iqa and loss='mse', "
+                f"got None: the default, {ABSOLUTE_ERROR_IQA_WEIGHT:g}, is for loss='mae'."
+            )
         self.data_range_ = None
         if self.iqa is not None:
             crops = source.sample(64)
@@ -176,7 +186,8 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         """The loss on what was dropped, with the metric if there is one."""
         if self.iqa is None:
             return super().criterion()
-        return QualityLoss(self.loss, self.iqa, self.iqa_weight, self.iqa_target, self.data_range_)
+        weight = ABSOLUTE_ERROR_IQA_WEIGHT if self.iqa_weight is None else self.iqa_weight
+        return QualityLoss(self.loss, self.iqa, weight, self.iqa_target, self.data_range_)
 
 
 class QualityLoss(DroppedLoss):
@@ -190,7 +201,7 @@ class QualityLoss(DroppedLoss):
         Maps images to scores. A name is looked up in the first step, as nothing but training
         needs it.
     weight, target : float
-        Of the paper's L_IQA.
+        Of the paper's L_IQA; the weight next to errors in units where the range is 1.
     limits : tuple of float
         What the metric is to see as 0 and as 1.
     """
@@ -215,8 +226,9 @@ class QualityLoss(DroppedLoss):
                 f"use a differentiable metric, or iqa=None."
             )
         distance = (self.target - score).square().mean()
-        # Errors are in normalised units, in which the range is `high - low`.
-        return super().loss(outputs, targets) + self.weight * (high - low) * distance
+        # Errors are in normalised units, in which the range is `high - low`, or in their squares.
+        unit = (high - low) ** (2 if self.norm == "mse" else 1)
+        return super().loss(outputs, targets) + self.weight * unit * distance
 
 
 def named_metric(name, device):

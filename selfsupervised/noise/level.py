@@ -33,7 +33,32 @@ def noise_level(image, *, channel_axis=None):
     float
         In units of the image.
     """
-    return float(np.mean([_level(*channel) for channel in measured_channels(image, channel_axis)]))
+    return float(np.mean(_levels(image, channel_axis)))
+
+
+def noise_variance(image, *, channel_axis=None):
+    """Variance of white noise, of an image with channels the mean of theirs.
+
+    It is what a mean squared error over all channels goes with. Where channels differ in their
+    noise it is more than the square of `noise_level`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (*spatial) or (*spatial, n_channels)
+        Float image; NaN means "not measured".
+    channel_axis : {None, -1}, default=None
+
+    Returns
+    -------
+    float
+        In squared units of the image.
+    """
+    return float(np.mean(np.square(_levels(image, channel_axis))))
+
+
+def _levels(image, channel_axis):
+    """Noise level of each channel."""
+    return [_level(*channel) for channel in measured_channels(image, channel_axis)]
 
 
 def _level(channel, counts):

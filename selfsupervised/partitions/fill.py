@@ -51,7 +51,8 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy
         Whether the last axis holds channels.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the random fills. Images of one shape get the same draws, so that the result
-        for an image does not depend on its place in the stack.
+        for an image does not depend on its place in the stack. Channels have draws of their own
+        for "uniform"; for "random_neighbor" they take the same neighbour, a colour that exists.
     copy : bool, default=True
         Whether to leave `X` as it is. False may fill it in place.
 
@@ -73,7 +74,7 @@ def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy
     return fill_nan(images, fill, **options)
 
 
-def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True):
+def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True, alike=True):
     """`fill_missing` without its checks, for what is float32 or float64 already.
 
     Parameters
@@ -84,6 +85,8 @@ def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True):
     seed : int or tuple of int, default=0
         What `as_seed` returns.
     copy : bool, default=True
+    alike : bool, default=True
+        Whether random fills draw the same for all images of a stack.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True):
     spatial = range(1, X.ndim - (channel_axis is not None))
     if fill == "neighbors":
         return _from_rim(_owned(X, copy), missing, _face_steps(X.ndim, spatial), _mean)
-    draws = np.random.default_rng(seed).random(X.shape[1:])
+    draws = np.random.default_rng(seed).random(X.shape[1:] if alike else X.shape)
     if fill == "uniform":
         low = np.nanmin(X, axis=per_image, keepdims=True)
         high = np.nanmax(X, axis=per_image, keepdims=True)

@@ -90,7 +90,8 @@ def denoise_counts(
         ``obsm[key_added]`` : ndarray of float of shape (n_obs, n_comps)
             The cells in the components, for `scanpy.pp.neighbors` with ``use_rep=key_added``.
         ``varm[key_added]`` : ndarray of float of shape (n_vars, n_comps)
-            The components; zero for genes that are left out. The product of both is the denoised
+            The components (with ``form="regression"`` an orthonormal basis of what they predict);
+            zero for genes that are left out. The product of both is the denoised
             table, in the units of the normalisation: by default square roots of counts that are
             scaled to the median total.
         ``uns[key_added]`` : dict

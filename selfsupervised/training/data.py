@@ -25,8 +25,8 @@ def fill_crops(x, fill="neighbors", *, seed=0):
         Normalised crops.
     fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
         See `fill_missing`.
-    seed : int, default=0
-        Of random fills.
+    seed : int or tuple of int, default=0
+        Of random fills, which draw for each channel of each crop anew.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def fill_crops(x, fill="neighbors", *, seed=0):
     if blank.any():
         planes = planes.copy()
         planes[blank] = 0
-    return fill_nan(planes, fill, seed=seed).reshape(x.shape)
+    return fill_nan(planes, fill, seed=seed, alike=False).reshape(x.shape)
 
 
 def filled(x, rng):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from selfsupervised.core.validation import check_noise_variance, is_finite_number
-from selfsupervised.noise.level import noise_level
+from selfsupervised.noise.level import noise_variance as estimated_variance
 from selfsupervised.noise.line import noise_line
 
 MIXTURE_NAMES = ("optimal", "local")
@@ -73,7 +73,7 @@ def mixed(out, data, mix, *, noise_variance=None, channel_axis=None):
 def _mixed(f, x, mix, noise_variance, channel_axis):
     if mix == "optimal":
         if noise_variance is None:
-            noise_variance = noise_level(x, channel_axis=channel_axis) ** 2
+            noise_variance = estimated_variance(x, channel_axis=channel_axis)
         mix = _share(noise_variance, np.nanmean(np.square(f - x)))
     elif mix == "local":
         line = noise_line(x, channel_axis=channel_axis) if noise_variance is None else None

@@ -295,6 +295,42 @@ def test_result_is_of_all_molecules(X):
     assert_allclose(chosen.fit_transform(X), chosen.transform(X))
 
 
+@pytest.mark.parametrize("n_splits", [1, 2])
+def test_regression_is_what_was_judged(X, n_splits):
+    """The output is least squares of one half on the other, and not the projection."""
+    chosen = ss.PCADenoiserCV(8, form="regression", n_splits=n_splits).fit(X.astype(float))
+    pairs = list(ss.MoleculeSplit(n_splits=n_splits, random_state=0).split(X))
+    units = ss.CountNormalizer()
+    V = chosen.components_.T
+    seen, judged = (
+        np.vstack([units.fit_transform(getattr(pair, name)) for pair in pairs])
+        for name in ("seen", "judged")
+    )
+    assert_allclose(chosen.decoder_, np.linalg.lstsq(seen @ V, judged)[0], atol=1e-8)
+    Z = ss.CountNormalizer().fit_transform(X)
+    out = chosen.transform(X.astype(float))
+    assert_allclose(out, Z @ V @ chosen.decoder_, atol=1e-8)
+    assert np.abs(out - Z @ V @ V.T).max() > 0.1
+    scores, basis = chosen.transform_factors(X.astype(float))
+    assert_allclose(basis @ basis.T, np.eye(len(basis)), atol=1e-10)
+    assert_allclose(scores @ basis, out, atol=1e-8)
+    assert_allclose(chosen.transform(X.astype(float), genes=[3, 5]), out[:, [3, 5]], atol=1e-8)
+    assert_allclose(ss.PCADenoiserCV(8).fit(X).decoder_, ss.PCADenoiserCV(8).fit(X).components_)
+
+
+def test_regression_denoises_better_than_its_components():
+    """Of more components than reconstruction would have, regression takes what each is worth."""
+    rates = make_rates(4, 400, 60, depth=0.5)
+    draws = [np.random.default_rng(seed).poisson(rates).astype(float) for seed in range(2, 22)]
+    X = draws[0]
+    chosen = ss.PCADenoiserCV(12, form="regression").fit(X)
+    Z = chosen.normalizer_.transform(X)
+    truth = np.mean([chosen.normalizer_.transform(other) for other in draws[1:]], axis=0)
+    projected = Z @ chosen.components_.T @ chosen.components_
+    errors = [np.mean((out - truth) ** 2) for out in (chosen.transform(X), projected, Z)]
+    assert errors[0] < 0.8 * errors[1] < errors[2]
+
+
 def test_shrinkage_of_all_molecules(X):
     chosen = ss.PCADenoiserCV(8, shrink=True).fit(X)
     assert chosen.shrinkage_.shape == (chosen.n_components_,)

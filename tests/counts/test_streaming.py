@@ -60,6 +60,7 @@ def test_any_blocks_as_in_memory(params):
         lazy = in_blocks(X, step, container)
         fitted = ss.PCADenoiserCV(6, **params).fit(lazy)
         assert_same(fitted, estimator)
+        assert_allclose(fitted.decoder_, estimator.decoder_, atol=1e-8)
         assert_allclose(fitted.transform(lazy).compute(), expected, atol=1e-10)
 
 
@@ -163,7 +164,7 @@ def test_fractions_warn_once():
 
 
 def test_many_genes_warn(monkeypatch):
-    monkeypatch.setattr(streaming, "MANY_GENES", 29)
+    monkeypatch.setattr(streaming, "MIN_GENES_TO_WARN", 29)
     with pytest.warns(UserWarning, match="four tables of 30 x 30 genes, 0.0 GB each"):
         ss.PCADenoiserCV(6).fit(in_blocks(made_counts(), 60))
 

@@ -369,6 +369,16 @@ def test_estimated_psnr(big):
             ss.estimated_psnr(wrapper, noisy[None], data_range=1, noise_variance=bad)
 
 
+def test_estimated_psnr_of_channels(big, rng):
+    """The estimated noise variance is the mean of the channels' variances."""
+    clean = np.stack([big[0], big[0]], axis=-1)
+    noisy = clean + rng.normal(0, SIGMA, clean.shape) * (1, 5)
+    blur = ss.GaussianDenoiser(1.5, channel_axis=-1)
+    error = np.mean((ss.JInvariantWrapper(blur).fit_transform(noisy[None])[0] - clean) ** 2)
+    estimated = ss.estimated_psnr(blur, noisy[None], data_range=1)
+    assert estimated == pytest.approx(10 * np.log10(1 / error), abs=1.5)
+
+
 def test_in_sample():
     splitter = ss.SameSplit()
     assert splitter.get_n_splits() == 1

@@ -541,6 +541,12 @@ def test_noise2same_scheme(fill, rng):
     assert not np.array_equal(other["x"], inputs["x"])
 
 
+def test_noise2same_lambda_from_unequal_channels(rng):
+    X = rng.normal(0, 1, (1, 64, 64, 2)) * (1, 5)
+    fitted = ss.Noise2SameDenoiser(**TINY, lambda_inv="noise", channel_axis=-1).fit(X)
+    assert fitted.lambda_ == pytest.approx(2 * np.sqrt(13) / fitted.scale_, rel=0.08)
+
+
 def test_noise2same_lambda_from_the_noise(clean, rng):
     X = clean + rng.normal(0, 0.2, (3, *clean.shape))
     fitted = ss.Noise2SameDenoiser(**TINY, lambda_inv="noise").fit(X)

@@ -63,6 +63,23 @@ def test_what_is_dropped_is_judged_and_nothing_else(denoiser):
     assert (dropped[1, 0] != dropped[1, 1]).any()  # each channel for itself
 
 
+@pytest.mark.parametrize(("augment", "n_views"), [("flips", 4), (True, 8), (False, 1)])
+def test_predictions_are_of_the_views_that_were_learned(augment, n_views, noisy, monkeypatch):
+    denoiser = ss.Self2SelfDenoiser(
+        **{**TINY, **SMALL, "n_predictions": 80}, augment=augment, sampling=False
+    ).fit(noisy[None, :40, :40])
+    views = []
+    monkeypatch.setattr("selfsupervised.images._sampled.PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(denoiser, "_outputs", lambda x: views.append(x[0, 0]) or x)
+    plane = noisy[:40, :40].astype(np.float32)
+    out = denoiser.predict(plane[None])
+    np.testing.assert_allclose(out[0], plane, rtol=1e-4)  # whatever was turned was turned back
+    assert len({view.tobytes() for view in views}) == n_views
+    flips = {form.tobytes() for form in (plane, plane[::-1], plane[:, ::-1], plane[::-1, ::-1])}
+    if augment == "flips":
+        assert {view.tobytes() for view in views} == flips
+
+
 @both
 def test_output_does_not_depend_on_what_is_dropped(denoiser, noisy):
     """Proposition 1's condition, by perturbation."""
@@ -319,6 +336,11 @@ def test_quality_term(noisy):
     )
     score = (output.mean() + 2) / 5
     torch.testing.assert_close(loss, plain + 0.1 * 5 * (100 - score) ** 2)
+    squared = DroppedLoss("mse").loss((output,), (target, dropped))
+    loss = QualityLoss("mse", lambda x: x.mean(), 0.1, 100, (-2, 3)).loss(
+        (output,), (target, dropped)
+    )
+    torch.testing.assert_close(loss, squared + 0.1 * 25 * (100 - score) ** 2)
 
     weights = []
     for weight in (0.0, 1.0):
@@ -331,6 +353,16 @@ def test_quality_term(noisy):
 def test_metric_without_gradient(metric, noisy):
     with pytest.raises(ValueError, match="iqa to return a tensor through which gradients flow"):
         ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa=metric).fit(noisy[None])
+
+
+def test_weight_of_the_quality_goes_with_the_loss(noisy):
+    """The paper's weight is for absolute errors, and is not used with squared ones unasked."""
+    denoiser = ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, iqa=smoothness)
+    assert denoiser.fit(noisy[None]).criterion().weight == 2e-8
+    with pytest.raises(ValueError, match="iqa_weight to be given with iqa and loss='mse'"):
+        denoiser.set_params(loss="mse").fit(noisy[None])
+    assert denoiser.set_params(iqa_weight=1e-9).fit(noisy[None]).criterion().weight == 1e-9
+    ss.Self2SelfPlusDenoiser(**SMALL, max_steps=1, loss="mse").fit(noisy[None])  # no metric
 
 
 def test_metric_by_name(monkeypatch, noisy, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from skimage.restoration import estimate_sigma
 
 import selfsupervised as ss
+from selfsupervised.noise.level import noise_level, noise_variance
 
 RAMP = np.add.outer(np.linspace(2, 60, 256), np.linspace(2, 60, 256))
 
@@ -27,6 +28,17 @@ def test_level(rng, sigma):
     assert ss.estimate_noise(np.stack([noisy, 2 * noisy], axis=-1), channel_axis=-1) == (
         pytest.approx(1.5 * sigma, rel=0.03)
     )
+
+
+def test_variance_of_channels(rng):
+    """The variance of an image with channels is the mean of theirs, not the mean level squared."""
+    noise = rng.normal(0, 1, (128, 128, 2)) * (1, 3)
+    assert noise_variance(noise, channel_axis=-1) == pytest.approx(5, rel=0.05)
+    # The negative control: what stood in its place.
+    assert noise_level(noise, channel_axis=-1) ** 2 == pytest.approx(4, rel=0.05)
+    assert noise_variance(noise[..., 1]) == pytest.approx(noise_level(noise[..., 1]) ** 2)
+    flat = np.ones((8, 8, 2))
+    assert noise_variance(flat, channel_axis=-1) == 0
 
 
 def test_texture_is_not_noise(rng):

@@ -98,6 +98,14 @@ def test_uniform_spans_the_visible_range(rng):
     assert abs(filled.mean() - 2.5) < 0.02
 
 
+def test_uniform_draws_for_each_channel(rng):
+    X = rng.normal(size=(2, 8, 8, 3))
+    X[:, ::2, ::2] = NAN
+    filled = fill_missing(X, "uniform", channel_axis=-1)[0, ::2, ::2]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (filled[..., one] != filled[..., other]).all()
+
+
 def test_constant_and_untouched():
     X = np.array([[[1.0, NAN], [3.0, 4.0]]])
     assert fill_missing(X, -7)[0, 0, 1] == -7

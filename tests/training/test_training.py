@@ -199,6 +199,22 @@ def test_blank_planes_are_filled_by_the_mean(rng):
     np.testing.assert_array_equal(filled[0, 0], fill_missing(x[0, :1])[0])
 
 
+def test_random_fills_repeat_nowhere(rng):
+    """Each channel of each crop has draws of its own, unlike the images of a public stack."""
+    crop = rng.normal(size=(1, 1, 12, 12)).astype(np.float32)
+    crop[0, 0, ::2, ::2] = np.nan
+    x = np.repeat(np.repeat(crop, 3, axis=0), 2, axis=1)
+    hidden = np.isnan(crop[0, 0])
+    for fill in ("uniform", "random_neighbor"):
+        filled = fill_crops(x, fill, seed=5)[:, :, hidden].reshape(6, -1)
+        assert len(np.unique(filled, axis=0)) == 6
+        np.testing.assert_array_equal(
+            filled, fill_crops(x, fill, seed=5)[:, :, hidden].reshape(6, -1)
+        )
+        stack = fill_missing(x[:, 0], fill)[:, hidden]  # the negative control
+        np.testing.assert_array_equal(stack[0], stack[2])
+
+
 def test_held_out_loss_is_the_mean_over_all_entries(rng):
     X = [rng.normal(size=shape) for shape in ((20, 30), (9, 14), (1, 2))]
     source = source_of(X)

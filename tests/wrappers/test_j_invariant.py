@@ -300,6 +300,20 @@ def test_mixing(clean):
     assert_allclose(half, 0.5 * (f + noisy))
 
 
+def test_mixing_channels_of_unequal_noise(rng):
+    """Of channels the mean of the variances counts, as the loss is a mean over them too."""
+    noisy = rng.normal(0, 1, (64, 64, 2)) * (1, 5)
+    smooth = ss.GaussianDenoiser(4, channel_axis=-1)
+    known = ss.JInvariantWrapper(smooth, mix="optimal", noise_variance=13.0)
+    estimated = clone(known).set_params(noise_variance=None)
+    weights = []
+    for wrapper in (known, estimated):
+        f = clone(wrapper).set_params(mix=None).fit_transform(noisy[None])[0]
+        out = wrapper.fit_transform(noisy[None])[0]
+        weights.append(np.median((out - noisy) / (f - noisy)))
+    assert weights[1] == pytest.approx(weights[0], rel=0.08)  # (1 + 25) / 2, not ((1 + 5) / 2)**2
+
+
 def half_striped(rng):
     """Flat on the left, on the right stripes that no smoothing leaves; brightness 0.5 to 1.5."""
     clean = np.add.outer(np.linspace(0.5, 1.5, 128), np.zeros(128))
