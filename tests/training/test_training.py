@@ -25,6 +25,7 @@ from selfsupervised.training.passes import (  # noqa: E402
     in_precision,
 )
 from selfsupervised.training.source import Source, is_lazy, random_place  # noqa: E402
+from selfsupervised.training.windows import root_mean_square  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -540,3 +541,25 @@ def test_seeded_leaves_the_global_state():
         assert torch.equal(torch.randn(4), first)
     with seeded(4, CPU):
         assert not torch.equal(torch.randn(4), first)
+
+
+# -- windows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spatial", [(7, 10), (5, 4, 9), (3, 3)])
+def test_roots_in_windows(spatial, rng):
+    """By hand, over windows of 4 pixels of which some are cut and some without J."""
+    squares = rng.random((2, 1, *spatial), dtype=np.float32)
+    J = rng.random(squares.shape) < 0.1
+    J.flat[0] = True
+    roots = []
+    for corner in np.ndindex(*(-(-size // 4) for size in spatial)):
+        window = (..., *(slice(4 * start, 4 * start + 4) for start in corner))
+        for n in range(len(J)):
+            values = squares[n][window][J[n][window]]
+            roots += [np.sqrt(values.mean())] * values.size if values.size else []
+    inputs = torch.from_numpy(squares), torch.from_numpy(J.astype(np.float32))
+    local, whole = (root_mean_square(*inputs, window).item() for window in (4, None))
+    assert local == pytest.approx(np.mean(roots), rel=1e-5)
+    assert whole == pytest.approx(np.sqrt(squares[J].mean()), rel=1e-5)
+    assert local <= whole  # a closer bound
