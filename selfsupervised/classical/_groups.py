@@ -144,13 +144,13 @@ def combine_groups(noisy, known, noise, exact):
         Inverse of the squared norm of each patch's weights.
     """
     # Weights that sum to one are blind to what all patches share; without it, numbers are small.
-    known = known - _mean_patch(known)
+    known = known - mean_patch(known)
     if exact and known.shape[2] < known.shape[1]:
         return _combine_by_pixels(noisy, known, noise)
     return _combine_by_patches(noisy, known, noise, exact)
 
 
-def _add_to_diagonal(gram, ridge):
+def add_to_diagonal(gram, ridge):
     """Add to the diagonals, in place, and not less than keeps Cholesky's factor real.
 
     Returns what was added, (n_groups, 1).
@@ -162,7 +162,7 @@ def _add_to_diagonal(gram, ridge):
     return added
 
 
-def _mean_patch(groups):
+def mean_patch(groups):
     """Mean over each group, (n_groups, 1, n_pixels); a product is several times as fast as mean."""
     n_similar = groups.shape[1]
     return np.full((1, n_similar), 1 / n_similar, dtype=groups.dtype) @ groups
@@ -178,14 +178,14 @@ def _combine_by_patches(noisy, known, noise, exact):
         varies = np.einsum("gii->g", gram) / (n_pixels * max(n_similar - 1, 1))
         noise = np.minimum(noise, MAX_GROUP_VARIANCE_RATIO * varies[:, None, None])
     gram += n_pixels  # stands for what they share, which the constraint makes any number do for
-    _add_to_diagonal(gram, n_pixels * (noise[:, 0, 0] if exact else DIAGONAL_NOISE_SHARE))
+    add_to_diagonal(gram, n_pixels * (noise[:, 0, 0] if exact else DIAGONAL_NOISE_SHARE))
     factors = inverse_factors(gram)
     weights = np.swapaxes(factors, 1, 2) @ factors
     sums = weights.sum(axis=2, keepdims=True)
     weights -= sums * (np.swapaxes(sums, 1, 2) / sums.sum(axis=1, keepdims=True))
     weights *= -n_pixels * noise
     weights.reshape(len(weights), -1)[:, :: n_similar + 1] += 1
-    mean = _mean_patch(noisy)
+    mean = mean_patch(noisy)
     combined = weights @ (noisy - mean)
     combined += mean
     return combined, 1 / np.einsum("gij,gij->gi", weights, weights)
@@ -201,11 +201,11 @@ def _combine_by_pixels(noisy, known, noise):
     n_similar, n_pixels = noisy.shape[1:]
     transposed = np.swapaxes(known, 1, 2)
     gram = transposed @ known
-    c = _add_to_diagonal(gram, n_pixels * noise)
+    c = add_to_diagonal(gram, n_pixels * noise)
     F = inverse_factors(gram)
     XF = known @ np.swapaxes(F, 1, 2)
     combined = XF @ (np.swapaxes(XF, 1, 2) @ noisy)
-    combined += _mean_patch(noisy)
+    combined += mean_patch(noisy)
     XM = XF @ F
     squares = np.einsum("gij,gij->gi", XF, XF)
     squares -= c * np.einsum("gij,gij->gi", XM, XM)
