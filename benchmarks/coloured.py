@@ -13,7 +13,7 @@ from benchmarks._pictures import centre, clean_pictures, psnr
 from benchmarks.report import Report, options
 from selfsupervised import NLRidgeDenoiser, noise_correlation
 
-SIGMA, EDGE, MARGIN = 20, 256, 32
+SIGMA, EDGE, BORDER_PIXELS = 20, 256, 32
 BLURS = (0.5, 0.8, 1.2)
 FLOOR = 0.03  # of the spectrum, as a share of its peak
 COLUMNS = ("blur", "noisy", "white", "this noise, patches of 7", "patches of 10", "whitened")
@@ -21,21 +21,23 @@ COLUMNS = ("blur", "noisy", "white", "this noise, patches of 7", "patches of 10"
 
 def noise_of(blur, seed, edge=EDGE):
     """Noise of unit variance, blurred."""
-    white = np.random.default_rng(seed).normal(size=[edge + 2 * MARGIN] * 2)
-    noise = gaussian_filter(white, blur)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    white = np.random.default_rng(seed).normal(size=[edge + 2 * BORDER_PIXELS] * 2)
+    noise = gaussian_filter(white, blur)[BORDER_PIXELS:-BORDER_PIXELS, BORDER_PIXELS:-BORDER_PIXELS]
     return noise / noise.std()
 
 
 def whitened(noisy, correlation):
     """NL-Ridge of the whitened image, coloured again."""
-    padded = np.pad(noisy, MARGIN, mode="reflect")
+    padded = np.pad(noisy, BORDER_PIXELS, mode="reflect")
     half, circle = correlation.shape[0] // 2, np.zeros(padded.shape)
     circle[: 2 * half + 1, : 2 * half + 1] = correlation
     spectrum = np.fft.fft2(np.roll(circle, (-half, -half), axis=(0, 1))).real
     root = np.sqrt(np.maximum(spectrum, FLOOR * spectrum.max()))
     white = np.fft.ifft2(np.fft.fft2(padded) / root).real
     denoised = NLRidgeDenoiser(SIGMA).transform(white[None])[0]
-    return np.fft.ifft2(np.fft.fft2(denoised) * root).real[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return np.fft.ifft2(np.fft.fft2(denoised) * root).real[
+        BORDER_PIXELS:-BORDER_PIXELS, BORDER_PIXELS:-BORDER_PIXELS
+    ]
 
 
 def main():

@@ -148,7 +148,8 @@ def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,
         drawn = _share_out(table, keys, shares, fraction, alpha, capture_rate)
         samples = [_kept(table, data.astype(dtype)).copy() for data in drawn]
     shares = [share[:, None] if np.ndim(capture_rate) else float(share[0]) for share in shares]
-    return tuple((_like(X, sample), share) for sample, share in zip(samples, shares, strict=True))
+    pairs = zip(samples, shares, strict=True)
+    return tuple((_in_container(X, sample), share) for sample, share in pairs)
 
 
 def _check_overdispersion(overdispersion, n_features, caller):
@@ -357,7 +358,7 @@ def _beta(rng, fraction, alpha):
     return np.where(alpha > 0, drawn, fraction)
 
 
-def _like(X, sample):
+def _in_container(X, sample):
     """The table `sample` in the container of `X`."""
     if not sparse.issparse(X):
         return sample.toarray()
