@@ -3,7 +3,7 @@
 """NL-Ridge told that noise is correlated, and how, against what is told its level only.
 
 White noise of standard deviation 20 (of 255), blurred by Gaussians, on crops of 256 x 256 of Set12;
-everything is told. For scale, the image is also whitened by hand and denoised as white.
+everything is told. Beside it the image is whitened by `NoiseWhitener`, told everything or nothing.
 """
 
 import numpy as np
@@ -11,12 +11,19 @@ from scipy.ndimage import gaussian_filter
 
 from benchmarks._pictures import centre, clean_pictures, psnr
 from benchmarks.report import Report, options
-from selfsupervised import NLRidgeDenoiser, noise_correlation
+from selfsupervised import NLRidgeDenoiser, NoiseWhitener, noise_correlation
 
 SIGMA, EDGE, BORDER_PIXELS = 20, 256, 32
 BLURS = (0.5, 0.8, 1.2)
-FLOOR = 0.03  # of the spectrum, as a share of its peak
-COLUMNS = ("blur", "noisy", "white", "this noise, patches of 7", "patches of 10", "whitened")
+COLUMNS = (
+    "blur",
+    "noisy",
+    "white",
+    "coloured 7",
+    "coloured 10",
+    "whitened",
+    "blind",
+)
 
 
 def noise_of(blur, seed, edge=EDGE):
@@ -24,20 +31,6 @@ def noise_of(blur, seed, edge=EDGE):
     white = np.random.default_rng(seed).normal(size=[edge + 2 * BORDER_PIXELS] * 2)
     noise = gaussian_filter(white, blur)[BORDER_PIXELS:-BORDER_PIXELS, BORDER_PIXELS:-BORDER_PIXELS]
     return noise / noise.std()
-
-
-def whitened(noisy, correlation):
-    """NL-Ridge of the whitened image, coloured again."""
-    padded = np.pad(noisy, BORDER_PIXELS, mode="reflect")
-    half, circle = correlation.shape[0] // 2, np.zeros(padded.shape)
-    circle[: 2 * half + 1, : 2 * half + 1] = correlation
-    spectrum = np.fft.fft2(np.roll(circle, (-half, -half), axis=(0, 1))).real
-    root = np.sqrt(np.maximum(spectrum, FLOOR * spectrum.max()))
-    white = np.fft.ifft2(np.fft.fft2(padded) / root).real
-    denoised = NLRidgeDenoiser(SIGMA).transform(white[None])[0]
-    return np.fft.ifft2(np.fft.fft2(denoised) * root).real[
-        BORDER_PIXELS:-BORDER_PIXELS, BORDER_PIXELS:-BORDER_PIXELS
-    ]
 
 
 def main():
@@ -56,7 +49,10 @@ def main():
             told = [{}, {"noise_correlation": correlation, "patch_size": 7}]
             told.append({"noise_correlation": correlation})
             outputs = [NLRidgeDenoiser(SIGMA, **each).transform(noisy[None])[0] for each in told]
-            outputs = [noisy, *outputs, whitened(noisy, correlation)]
+            for covariance in (SIGMA**2 * correlation, None):
+                whitener = NoiseWhitener(NLRidgeDenoiser(1.0), autocovariance=covariance)
+                outputs.append(whitener.transform(noisy[None])[0])
+            outputs = [noisy, *outputs]
             results.append([psnr(out, clean) for out in outputs])
         rows.append([blur, *np.mean(results, axis=0)])
     report.table(f"mean PSNR in dB, {len(images)} images", COLUMNS, rows)

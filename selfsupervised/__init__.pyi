@@ -31,6 +31,7 @@ from .images.self2self_plus import Self2SelfPlusDenoiser
 from .noise.correlation import noise_correlation
 from .noise.estimate import estimate_noise
 from .noise.line import NoiseModel
+from .noise.spectrum import noise_autocovariance
 from .partitions import (
     FeatureBlocks,
     HeldOutPixels,
@@ -47,6 +48,7 @@ from .partitions.fill import fill_missing
 from .singlecell import pl, pp
 from .wrappers.function import FunctionDenoiser
 from .wrappers.j_invariant import JInvariantWrapper
+from .wrappers.noise_whitener import NoiseWhitener
 from .wrappers.outlier_remover import OutlierRemover
 from .wrappers.variance_stabilizer import VarianceStabilizer
 
@@ -71,6 +73,7 @@ __all__ = [
     "Noise2SameDenoiser",
     "Noise2SelfDenoiser",
     "NoiseModel",
+    "NoiseWhitener",
     "NonLocalMeansDenoiser",
     "NormalizedSquaredError",
     "OutlierRemover",
@@ -96,6 +99,7 @@ __all__ = [
     "estimated_psnr",
     "fill_missing",
     "load",
+    "noise_autocovariance",
     "noise_correlation",
     "pl",
     "pp",

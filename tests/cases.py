@@ -52,6 +52,7 @@ CLASSICAL_DENOISERS = [
     ss.GaussianDenoiser(),
     ss.MedianDenoiser(),
     ss.NLRidgeDenoiser(patch_size=3, window=9, n_jobs=1),
+    ss.NoiseWhitener(ss.WaveletDenoiser(1.0)),
     ss.NonLocalMeansDenoiser(patch_size=3, patch_distance=2),
     ss.OutlierRemover(ss.GaussianDenoiser()),
     ss.TotalVariationDenoiser(max_num_iter=20),

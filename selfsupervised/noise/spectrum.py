@@ -1,0 +1,135 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""How the noise of one image is correlated, from the power of its flattest blocks.
+
+Blocks are turned into cosines, and those with least power in their low frequencies chosen at each
+brightness alike. What they have in the others is noise, nearly; its low frequencies, by which they
+were chosen and which hold what is left of the image, are continued from a Gaussian that is fitted
+to the next ones: right for optics, demosaicking and resampling, whose noise is blurred.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import dctn
+from scipy.stats import norm
+
+from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.validation import check_channel_axis
+
+BLOCK_EDGE_PIXELS = {2: 16, 3: 8}
+MIN_EDGE_PIXELS = {n_spatial: 2 * edge for n_spatial, edge in BLOCK_EDGE_PIXELS.items()}
+MAX_BLOCKS = 20_000
+N_BRIGHTNESSES = 8
+# Of the blocks of each brightness the flattest are looked at, and not fewer than so many.
+FLAT_BLOCK_SHARE, MIN_FLAT_BLOCKS = 0.1, 16
+MAX_SATURATED_SHARE = 0.02  # pixels of a block that may lie at an end of the range
+# Sums of frequencies (halves of a cycle in a block): below the first the blocks are ranked, and
+# between both the Gaussian is fitted.
+FIRST_NOISE_FREQUENCY, LAST_FITTED_FREQUENCY = 4, 10
+
+
+def noise_autocovariance(image, *, channel_axis=None):
+    """Estimate the autocovariance of the noise of one image from that image alone.
+
+    Parameters
+    ----------
+    image : array-like of shape (*spatial) or (*spatial, n_channels)
+        Noisy image of any numeric dtype, of 32 pixels or more along each of two spatial axes (16
+        of three). NaN means "not measured"; blocks with it are left out.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis holds channels.
+
+    Returns
+    -------
+    ndarray of shape (17, 17), or (9, 9, 9) for volumes; with channels (..., n_channels)
+        Covariance of the noise between pixels at each lag, in squared units of the image, with lag
+        0 at the centre: that is the variance, averaged over brightness.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the image is none, or too small.
+
+    Notes
+    -----
+    Texture as fine as a few pixels cannot be told from noise that neighbours share, so that on
+    images of grass or text the estimate is too high and claims a correlation that is not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import noise_autocovariance
+    >>> noise = np.random.default_rng(0).normal(0, 10, size=(200, 200))
+    >>> noise[:, 1:] += noise[:, :-1]
+    >>> found = noise_autocovariance(noise)
+    >>> bool(abs(found[8, 8] - 200) < 20), bool(abs(found[8, 9] - 100) < 20)
+    (True, True)
+    """
+    caller = "noise_autocovariance"
+    check_channel_axis(channel_axis, caller=caller)
+    image = Measurement.of_array(image, caller=caller).data
+    n_spatial = image.ndim - (channel_axis is not None)
+    least = MIN_EDGE_PIXELS.get(n_spatial)
+    if least is None or min(image.shape[:n_spatial]) < least:
+        raise ValueError(
+            f"{caller} expected one image of two spatial axes of 32 pixels or more, or of three of "
+            f"16, with channel_axis={channel_axis}; got shape {image.shape}."
+        )
+    if channel_axis is None:
+        return _autocovariance(image)
+    channels = np.moveaxis(image, -1, 0)
+    return np.stack([_autocovariance(channel) for channel in channels], axis=-1)
+
+
+def _autocovariance(channel):
+    """That of one channel, up to lags of half a block."""
+    power = np.mean([_power(blocks) for blocks in _by_brightness(channel)], axis=0)
+    # Cosines of a block stand for frequencies from 0 to half a cycle a pixel, and for their mirror.
+    edge = len(power)
+    power = np.pad(power, [(0, 1)] * channel.ndim, mode="edge")
+    mirrored = np.abs(np.fft.fftfreq(2 * edge, 1 / (2 * edge))).astype(int)
+    spectrum = power[np.ix_(*[mirrored] * channel.ndim)]
+    covariance = np.fft.fftshift(np.fft.ifftn(spectrum).real)
+    inside = slice(edge - edge // 2, edge + edge // 2 + 1)
+    return covariance[(inside,) * channel.ndim]
+
+
+def _by_brightness(channel):
+    """Blocks by the brightness they have on average, (n_blocks, *block) each, a few or many."""
+    edge, n_axes = BLOCK_EDGE_PIXELS[channel.ndim], channel.ndim
+    step = max(2, int((channel.size / MAX_BLOCKS) ** (1 / n_axes)))
+    windows = sliding_window_view(channel, (edge,) * n_axes)[(slice(None, None, step),) * n_axes]
+    blocks = windows.reshape(-1, *[edge] * n_axes)
+    within = tuple(range(1, n_axes + 1))
+    at_end = (blocks == np.nanmin(channel)) | (blocks == np.nanmax(channel))
+    good = (at_end.mean(axis=within) <= MAX_SATURATED_SHARE) & ~np.isnan(blocks).any(axis=within)
+    good = good if good.sum() >= N_BRIGHTNESSES else ~np.isnan(blocks).any(axis=within)
+    blocks = blocks[good]
+    if len(blocks) == 0:
+        raise ValueError(
+            f"noise_autocovariance found no block of {edge} pixels without missing ones; fill the "
+            f"image first, by fill_missing."
+        )
+    order = np.argsort(blocks.mean(axis=within), kind="stable")
+    return [blocks[part] for part in np.array_split(order, N_BRIGHTNESSES) if len(part)]
+
+
+def _power(blocks):
+    """Power of the noise at each frequency, of the flattest blocks of one brightness."""
+    axes = tuple(range(1, blocks.ndim))
+    cosines = dctn(blocks, axes=axes, norm="ortho")
+    frequency = np.indices(blocks.shape[1:])
+    total, squared = frequency.sum(axis=0), np.square(frequency).sum(axis=0)
+    low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
+    flattest = np.argsort(np.square(cosines[:, low]).sum(axis=1), kind="stable")
+    n_flat = max(MIN_FLAT_BLOCKS, int(FLAT_BLOCK_SHARE * len(blocks)))
+    # The median, which a few coefficients of structure do not move.
+    amplitude = np.median(np.abs(cosines[flattest[:n_flat]]), axis=0) / norm.ppf(0.75)
+    power = np.square(amplitude)
+    fitted = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)
+    if not power[fitted].all():  # drawn, not measured
+        return np.where(total < FIRST_NOISE_FREQUENCY, power[fitted].mean(), power)
+    terms = np.stack([np.ones(fitted.sum()), squared[fitted]], axis=1)
+    (constant, slope), *_ = np.linalg.lstsq(terms, np.log(power[fitted]), rcond=None)
+    gaussian = np.exp(constant + min(slope, 0.0) * squared)
+    return np.where(total < FIRST_NOISE_FREQUENCY, gaussian, power)

@@ -1,0 +1,183 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Denoising where neighbouring pixels share noise, by denoisers made for white noise."""
+
+from numbers import Real
+
+import numpy as np
+from scipy.fft import irfftn, rfftn
+from sklearn.base import clone
+
+from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.evaluation.estimators import learns, why_no_denoiser
+from selfsupervised.noise.level import noise_level
+from selfsupervised.noise.spectrum import MIN_EDGE_PIXELS, noise_autocovariance
+from selfsupervised.wrappers.function import denoiser_of
+
+# How far the image is mirrored at its border, in pixels: as far as the filters reach.
+BORDER_PIXELS = {2: 16, 3: 8}
+
+
+class NoiseWhitener(ImageDenoiser):
+    """Filter an image so that its noise becomes white, denoise, and filter back.
+
+    The Fourier transform of the image is divided by the root of the noise's power spectrum, so
+    that the noise has the standard deviation 1 and neighbouring pixels share none of it. The
+    denoiser's strengths are in these units: ``NoiseWhitener(NLRidgeDenoiser(1.0))``.
+
+    Parameters
+    ----------
+    denoiser : estimator or callable
+        A denoiser of images that learns nothing, or a function ``image -> image``.
+    autocovariance : array-like, default=None
+        Covariance of the noise between pixels at each lag, in squared units of the image: an array
+        of odd sizes, one axis for each spatial axis, lag 0 at the centre, zero beyond; with a
+        further last axis one for each channel. By default `noise_autocovariance` estimates it for
+        each image and channel; images too small for that are taken to have white noise.
+    floor : float, default=0.02
+        Where the spectrum is less than this share of its peak, it is taken as that share: what was
+        blurred beyond recognition is not made to rule the image. In (0, 1].
+    channel_axis : {None, -1}, default=None
+        Whether the last axis of the images holds channels, each filtered by itself; handed on to
+        the denoiser where it has such a parameter and that is None.
+
+    See Also
+    --------
+    NLRidgeDenoiser : Takes the correlation of the noise as it is, also where its spectrum is zero.
+    VarianceStabilizer : For noise that grows with the signal. To have both, stabilise first:
+        ``VarianceStabilizer(NoiseWhitener(NLRidgeDenoiser(1.0)))``.
+
+    Notes
+    -----
+    The image is mirrored for 16 pixels at its border (8 in volumes), so that what is denoised is
+    larger by that. Memory is that of a few copies of the image. An autocovariance that is cut off
+    has a spectrum that is negative somewhere, where the floor stands in. An estimated one fades to
+    zero towards its largest lag, by a cosine, before it is used.
+
+    Noise that all channels share is not told from signal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import NLRidgeDenoiser, NoiseWhitener
+    >>> noise = np.random.default_rng(0).normal(size=(65, 64))
+    >>> noisy = (noise[1:] + noise[:-1])[None]
+    >>> denoiser = NoiseWhitener(NLRidgeDenoiser(1.0), autocovariance=[[1], [2], [1]])
+    >>> bool(denoiser.transform(noisy).std() < NLRidgeDenoiser(2**0.5).transform(noisy).std())
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **ImageDenoiser._parameter_constraints,
+        "denoiser": "no_validation",
+        "autocovariance": ["array-like", None],
+        "floor": [Interval(Real, 0, 1, closed="right")],
+    }
+
+    def __init__(self, denoiser, *, autocovariance=None, floor=0.02, channel_axis=None):
+        self.denoiser = denoiser
+        self.autocovariance = autocovariance
+        self.floor = floor
+        self.channel_axis = channel_axis
+
+    def _check(self, X):
+        problem = why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))
+        if problem is None and learns(denoiser_of(self.denoiser)):
+            problem = (
+                f"NoiseWhitener expected a denoiser that learns nothing, got {self.denoiser!r}; "
+                f"put a learning one after it in a pipeline."
+            )
+        if problem:
+            raise TypeError(problem)
+        return super()._check(X)
+
+    def _denoise(self, image):
+        channels = image if self.channel_axis is not None else image[..., None]
+        n_spatial = channels.ndim - 1
+        margin = BORDER_PIXELS[n_spatial]
+        covariances = self._autocovariances(channels, n_spatial)
+        if any(not each.any() for each in covariances):  # a channel without noise
+            return image
+        mean = channels.mean(axis=tuple(range(n_spatial)))
+        padded = np.pad(channels - mean, [(margin, margin)] * n_spatial + [(0, 0)], "symmetric")
+        shape = padded.shape[:-1]
+        roots = [_root_spectrum(each, shape, self.floor) for each in covariances]
+        white = _filtered(padded, [1 / root for root in roots])
+        out = self._run(white if self.channel_axis is not None else white[..., 0])
+        out = _filtered(out.reshape(padded.shape), roots)
+        inside = (slice(margin, -margin),) * n_spatial
+        return (out[inside] + mean).reshape(image.shape)
+
+    def _run(self, white):
+        inner = clone(denoiser_of(self.denoiser))
+        axes = {
+            name: self.channel_axis
+            for name, value in inner.get_params().items()
+            if name.split("__")[-1] == "channel_axis" and value is None
+        }
+        inner.set_params(**axes)
+        out = np.asarray(inner.fit(white[None]).transform(white[None]))
+        if out.shape != (1, *white.shape):
+            raise ValueError(
+                f"NoiseWhitener expected {type(inner).__name__} to return the shape it was given, "
+                f"{(1, *white.shape)}; got {out.shape}."
+            )
+        return out[0]
+
+    def _autocovariances(self, channels, n_spatial):
+        """The autocovariance of each channel's noise."""
+        n_channels = channels.shape[-1]
+        if self.autocovariance is None and min(channels.shape[:-1]) < MIN_EDGE_PIXELS[n_spatial]:
+            level = noise_level(channels, channel_axis=-1)
+            return [np.full((1,) * n_spatial, level**2)] * n_channels
+        if self.autocovariance is None:
+            found = noise_autocovariance(channels, channel_axis=-1)
+            fade = _fade(found.shape[:-1])
+            return [fade * found[..., c] for c in range(n_channels)]
+        given = np.asarray(self.autocovariance, dtype=float)
+        shared = given.ndim == n_spatial
+        lags = given.shape if shared else given.shape[:-1]
+        centre = tuple(size // 2 for size in lags)
+        good = len(lags) == n_spatial and all(size % 2 for size in lags)
+        good = good and (shared or given.shape[-1] == n_channels) and np.isfinite(given).all()
+        if not (good and (given[centre] >= 0).all()):
+            raise ValueError(
+                f"NoiseWhitener expected autocovariance to be finite, of {n_spatial} axes of odd "
+                f"sizes (and one of {n_channels} channels), and not negative at its centre; got "
+                f"shape {given.shape}."
+            )
+        return [given if shared else given[..., c] for c in range(n_channels)]
+
+
+def _fade(shape):
+    """1 at the centre, falling to 0 just beyond the largest lag, by a cosine along each axis."""
+    fade = np.ones(shape)
+    for axis, size in enumerate(shape):
+        lag = np.abs(np.arange(size) - size // 2) / (size // 2 + 1)
+        line = (1 + np.cos(np.pi * lag)) / 2
+        fade *= np.expand_dims(line, [other for other in range(len(shape)) if other != axis])
+    return fade
+
+
+def _root_spectrum(autocovariance, shape, floor):
+    """Root of the power of the noise at each frequency of an image of `shape`."""
+    half = [size // 2 for size in autocovariance.shape]
+    circle = np.zeros(shape)
+    # Lags that are longer than the image come round it.
+    lags = np.meshgrid(*(np.arange(-n, n + 1) for n in half), indexing="ij")
+    places = tuple(lag % size for lag, size in zip(lags, shape, strict=True))
+    np.add.at(circle, places, autocovariance)
+    power = rfftn(circle).real
+    # A smooth maximum, so that the filters fade within a few pixels. What is above the floor has
+    # unit power then, and what is below it less: told that all has, a denoiser is careful there.
+    return np.sqrt(np.hypot(power, floor * power.max()))
+
+
+def _filtered(channels, responses):
+    """Each channel with its Fourier transform multiplied by a response."""
+    shape = channels.shape[:-1]
+    return np.stack(
+        [irfftn(rfftn(channels[..., c]) * response, shape) for c, response in enumerate(responses)],
+        axis=-1,
+    )
