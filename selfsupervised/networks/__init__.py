@@ -16,6 +16,7 @@ from selfsupervised.networks.gated import GatedConv
 from selfsupervised.networks.noise2self_unet import Noise2SelfUNet
 from selfsupervised.networks.padding import padded
 from selfsupervised.networks.partial import PartialConv
+from selfsupervised.networks.precision import in_float32
 from selfsupervised.networks.probing import needed_multiple, receptive_radius
 from selfsupervised.networks.residual_unet import ResidualUNet
 from selfsupervised.networks.self2self import Self2SelfUNet
@@ -33,6 +34,7 @@ __all__ = [
     "Self2SelfUNet",
     "StochasticDropout",
     "UNet",
+    "in_float32",
     "needed_multiple",
     "padded",
     "receptive_radius",

@@ -5,6 +5,7 @@
 from torch import nn
 
 from selfsupervised.networks._network import Network
+from selfsupervised.networks.precision import ended_in_float32
 
 
 class DnCNN(Network):
@@ -85,4 +86,5 @@ class DnCNN(Network):
 
     def layers(self, x):
         """Output for a batch."""
-        return x - self.stack(x) if self.residual else self.stack(x)
+        out = ended_in_float32(self.stack, x)
+        return x - out if self.residual else out

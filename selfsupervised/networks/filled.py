@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A U-Net for images with missing pixels that adds to their local mean."""
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -10,6 +12,7 @@ from selfsupervised.networks.dropout import StochasticDropout
 from selfsupervised.networks.gated import GatedConv
 from selfsupervised.networks.noise2self_unet import Noise2SelfUNet
 from selfsupervised.networks.padding import padded
+from selfsupervised.networks.precision import in_float32
 
 BINOMIAL_WEIGHTS = (1.0, 4.0, 6.0, 4.0, 1.0)
 MIN_WEIGHT = 1e-4  # far less than that of any one pixel of the window, 1 / 256 in 2-D
@@ -97,9 +100,9 @@ class FilledUNet(Noise2SelfUNet):
 
     def layers(self, x):
         """Output for a batch whose edges are divisible by `multiple`."""
-        image, there = fill_by_mean(x, len(self.down))
+        image, there = in_float32(partial(fill_by_mean, depth=len(self.down)), x)
         correction = super().layers(torch.cat([image, there], dim=1))
-        return local_mean(image, torch.ones_like(image)) + correction
+        return in_float32(local_mean, image, torch.ones_like(image)) + correction
 
 
 class Filled(nn.Module):
@@ -122,7 +125,8 @@ class Filled(nn.Module):
 
     def forward(self, x):
         """Output for a batch with NaN where nothing is to be seen."""
-        filled = padded(lambda x: fill_by_mean(x, self.depth)[0], x, 2**self.depth)
+        fill = partial(fill_by_mean, depth=self.depth)
+        filled = padded(lambda x: in_float32(fill, x)[0], x, 2**self.depth)
         return self.network(filled)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from selfsupervised.networks._network import Network
+from selfsupervised.networks.precision import in_float32
 
 LEAKY_SLOPE = 0.01  # of the leaky ReLUs
 
@@ -145,7 +146,7 @@ class Noise2SelfUNet(Network):
 
     def layers(self, x):
         """Output for a batch whose edges are divisible by `multiple`."""
-        mean = 0 if self.mean is None else self.mean(x)
+        mean = 0 if self.mean is None else in_float32(self.mean, x)
         skips = []
         for block, down in zip(self.encoder[:-1], self.down, strict=True):
             skips.append(block(x))
@@ -153,7 +154,7 @@ class Noise2SelfUNet(Network):
         x = self.encoder[-1](x)
         for up, block in zip(self.up, self.decoder, strict=True):
             x = block(torch.cat([up(x), skips.pop()], dim=1))
-        return self.head(x) + mean
+        return in_float32(self.head, x) + mean
 
 
 class _Block(nn.Module):

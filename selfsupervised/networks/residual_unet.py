@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from selfsupervised.networks._network import Network
+from selfsupervised.networks.precision import ended_in_float32
 
 
 class ResidualUNet(Network):
@@ -90,7 +91,7 @@ class ResidualUNet(Network):
         x = self.encoder[-1](x)
         for up, block in zip(self.up, self.decoder, strict=True):
             x = block(torch.cat([up(x), skips.pop()], dim=1))
-        return self.head(x)
+        return ended_in_float32(self.head, x)
 
 
 class _ResidualBlock(nn.Module):

@@ -6,6 +6,7 @@ from torch import nn
 
 from selfsupervised.networks._masked import MaskedNetwork
 from selfsupervised.networks.partial import PartialConv
+from selfsupervised.networks.precision import ended_in_float32
 
 
 class Self2SelfUNet(MaskedNetwork):
@@ -115,4 +116,4 @@ class Self2SelfUNet(MaskedNetwork):
             if 0 < level < len(self.encoder) - 1:
                 x, mask = self.pool(x), self.pool(mask)
                 skips.append(x)
-        return self.head(self.decode(x, skips[:-1]))
+        return ended_in_float32(self.head, self.decode(x, skips[:-1]))

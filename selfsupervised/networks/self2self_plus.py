@@ -6,6 +6,7 @@ from torch import nn
 
 from selfsupervised.networks._masked import MaskedNetwork
 from selfsupervised.networks.gated import GatedConv
+from selfsupervised.networks.precision import in_float32
 
 
 class Self2SelfPlusUNet(MaskedNetwork):
@@ -105,4 +106,4 @@ class Self2SelfPlusUNet(MaskedNetwork):
             skips.append(conv(x))
             x = self.pool(skips[-1])
         x = self.encoder[-1](x)
-        return self.head(self.decode(x, skips))
+        return in_float32(self.head, self.decode(x, skips))

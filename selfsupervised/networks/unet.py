@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from selfsupervised.networks._network import Network
+from selfsupervised.networks.precision import ended_in_float32
 
 
 class UNet(Network):
@@ -102,4 +103,4 @@ class UNet(Network):
         x = self.activation(self.encoder[-1](skips.pop()))
         for up, block in zip(self.up, self.decoder, strict=True):
             x = block(torch.cat([up(x), skips.pop()], dim=1))
-        return self.head(x)
+        return ended_in_float32(self.head, x)
