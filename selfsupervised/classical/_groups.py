@@ -14,11 +14,17 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import sparse
 
+from selfsupervised.classical._cholesky import inverse_factors
+
 # References along each axis whose distances are computed in one matrix product.
 REFERENCES_PER_BLOCK = 8
 
 # Keeps identical patches from making a singular matrix, as a share of the noise variance.
 DIAGONAL_NOISE_SHARE = 1e-3
+
+# The least ridge, as a share of the sum of a matrix's eigenvalues: float32 tells smaller ones from
+# zero no more. Signal that it takes away is thousands of times weaker than the rest of its group.
+MIN_RIDGE_SHARE = 1e-5
 
 # Variance of the noise in a group, at most, in units of the variance between its patches; which is
 # about 0.75 for white noise, as like patches were chosen. It matters where noise is weaker than
@@ -68,20 +74,45 @@ def similar_patches(rows, positions, references, n_similar, window):
         area = tuple(slice(b[0], b[-1] + edge) for b, edge in zip(begin, window, strict=True))
         shape = norms[area].shape
         place_of_reference = _flat([a - s.start for a, s in zip(at, area, strict=True)], shape)
-        corner = _flat([b - s.start for b, s in zip(begin, area, strict=True)], shape)
-        inside = corner[:, None] + _flat([np.arange(edge) for edge in window], shape)
-        reference_patches = grid[np.ix_(*at)].reshape(len(place_of_reference), -1)
+        n_references = len(place_of_reference)
+        reference_patches = grid[np.ix_(*at)].reshape(n_references, -1)
         distance = reference_patches @ grid[area].reshape(-1, rows.shape[1]).T
         distance *= -2
         distance += norms[area].reshape(-1)
-        distance[
-            np.arange(len(place_of_reference)), place_of_reference
-        ] = -np.inf  # rounding must not lose the reference
-        near = np.take_along_axis(distance, inside, axis=1)
-        near = np.argpartition(near, n_similar - 1, axis=1)[:, :n_similar]
-        near = np.take_along_axis(inside, near, axis=1)
+        # Rounding must not lose the reference itself.
+        distance[np.arange(n_references), place_of_reference] = -np.inf
+        corners = [b - s.start for b, s in zip(begin, area, strict=True)]
+        near = _smallest(_in_windows(distance, shape, corners, window), n_similar)
+        near = _flat([np.arange(edge) for edge in window], shape)[near]
+        near += _flat(corners, shape)[:, None]
         found[into] = numbers[area].reshape(-1)[near].reshape(*map(len, at), n_similar)
     return found.reshape(-1, n_similar)
+
+
+def _in_windows(distance, shape, corners, window):
+    """Distances of each reference to the candidates in its window, (n_references, n_candidates).
+
+    `distance` has those to all of an area of `shape`; windows begin at `corners`, along each axis.
+    """
+    n_axes, counts = len(shape), [len(corner) for corner in corners]
+    of_area = sliding_window_view(
+        distance.reshape(*counts, *shape), window, axis=tuple(range(n_axes, 2 * n_axes))
+    )
+    each = np.ix_(*(np.arange(count) for count in counts))
+    return of_area[(*each, *np.ix_(*corners))].reshape(len(distance), -1)
+
+
+def _smallest(values, n):
+    """Places of the `n` smallest values in each row, in no order, (n_rows, n).
+
+    The n-th smallest is found by a partial sort of the values, which takes half as long as one of
+    their places.
+    """
+    limit = np.partition(values, n - 1, axis=1)[:, n - 1, None]
+    places = np.flatnonzero(values <= limit)
+    if len(places) != n * len(values):  # some are equal
+        return np.argpartition(values, n - 1, axis=1)[:, :n]
+    return (places % values.shape[1]).reshape(-1, n)
 
 
 def _flat(coordinates, shape):
@@ -112,9 +143,34 @@ def combine_groups(noisy, known, noise, exact):
     precision : ndarray of shape (n_groups, n_similar)
         Inverse of the squared norm of each patch's weights.
     """
-    n_similar, n_pixels = noisy.shape[1:]
     # Weights that sum to one are blind to what all patches share; without it, numbers are small.
-    known = known - known.mean(axis=1, keepdims=True)
+    known = known - mean_patch(known)
+    if exact and known.shape[2] < known.shape[1]:
+        return _combine_by_pixels(noisy, known, noise)
+    return _combine_by_patches(noisy, known, noise, exact)
+
+
+def add_to_diagonal(gram, ridge):
+    """Add to the diagonals, in place, and not less than keeps Cholesky's factor real.
+
+    Returns what was added, (n_groups, 1).
+    """
+    diagonals = gram.reshape(len(gram), -1)[:, :: gram.shape[1] + 1]
+    least = MIN_RIDGE_SHARE * diagonals.sum(axis=1, keepdims=True)
+    added = np.maximum(np.reshape(ridge, (-1, 1)), least).astype(gram.dtype)
+    diagonals += added
+    return added
+
+
+def mean_patch(groups):
+    """Mean over each group, (n_groups, 1, n_pixels); a product is several times as fast as mean."""
+    n_similar = groups.shape[1]
+    return np.full((1, n_similar), 1 / n_similar, dtype=groups.dtype) @ groups
+
+
+def _combine_by_patches(noisy, known, noise, exact):
+    """`combine_groups` by matrices of patches by patches."""
+    n_similar, n_pixels = noisy.shape[1:]
     gram = known @ np.swapaxes(known, 1, 2)
     noise = np.full((len(gram), 1, 1), noise, dtype=gram.dtype)
     if not exact:
@@ -122,18 +178,38 @@ def combine_groups(noisy, known, noise, exact):
         varies = np.einsum("gii->g", gram) / (n_pixels * max(n_similar - 1, 1))
         noise = np.minimum(noise, MAX_GROUP_VARIANCE_RATIO * varies[:, None, None])
     gram += n_pixels  # stands for what they share, which the constraint makes any number do for
-    gram.reshape(len(gram), -1)[:, :: n_similar + 1] += n_pixels * (
-        noise[:, 0] if exact else DIAGONAL_NOISE_SHARE
-    )
-    weights = np.linalg.inv(gram)
+    add_to_diagonal(gram, n_pixels * (noise[:, 0, 0] if exact else DIAGONAL_NOISE_SHARE))
+    factors = inverse_factors(gram)
+    weights = np.swapaxes(factors, 1, 2) @ factors
     sums = weights.sum(axis=2, keepdims=True)
     weights -= sums * (np.swapaxes(sums, 1, 2) / sums.sum(axis=1, keepdims=True))
     weights *= -n_pixels * noise
     weights.reshape(len(weights), -1)[:, :: n_similar + 1] += 1
-    mean = noisy.mean(axis=1, keepdims=True)
+    mean = mean_patch(noisy)
     combined = weights @ (noisy - mean)
     combined += mean
     return combined, 1 / np.einsum("gij,gij->gi", weights, weights)
+
+
+def _combine_by_pixels(noisy, known, noise):
+    """The same by the smaller matrices of pixels by pixels, for weights of ridge regression.
+
+    With c = n_pixels * noise, and X for `known`, whose columns sum to zero, the weights are
+    ``I - c P = X M X^T + 1 1^T / n_similar`` with ``M = (X^T X + c I)^-1 = F^T F``, and the
+    squared norms of their rows the diagonal of ``X (M - c M^2) X^T + 1 1^T / n_similar``.
+    """
+    n_similar, n_pixels = noisy.shape[1:]
+    transposed = np.swapaxes(known, 1, 2)
+    gram = transposed @ known
+    c = add_to_diagonal(gram, n_pixels * noise)
+    F = inverse_factors(gram)
+    XF = known @ np.swapaxes(F, 1, 2)
+    combined = XF @ (np.swapaxes(XF, 1, 2) @ noisy)
+    combined += mean_patch(noisy)
+    XM = XF @ F
+    squares = np.einsum("gij,gij->gi", XF, XF)
+    squares -= c * np.einsum("gij,gij->gi", XM, XM)
+    return combined, 1 / (squares + 1 / n_similar)
 
 
 def add_patches(groups, patches, precision, positions, patch):
@@ -158,12 +234,13 @@ def add_patches(groups, patches, precision, positions, patch):
         (precision.reshape(-1), groups.reshape(-1), np.arange(groups.size + 1)),
         shape=(n_rows, groups.size),
     )
-    rows = (place @ patches.reshape(-1, n_pixels)).reshape(*positions, *patch)
+    rows = place @ patches.reshape(-1, n_pixels)
+    layers = np.ascontiguousarray(rows.T).reshape(-1, *positions)  # one for each pixel of a patch
     weight = np.bincount(groups.reshape(-1), precision.reshape(-1), n_rows).reshape(positions)
     spatial = tuple(size + edge - 1 for size, edge in zip(positions, patch, strict=True))
     total = np.zeros((2, *spatial), dtype=patches.dtype)
-    for offset in np.ndindex(*patch):
+    for layer, offset in zip(layers, np.ndindex(*patch), strict=True):
         at = tuple(slice(o, o + size) for o, size in zip(offset, positions, strict=True))
-        total[0][at] += rows[(..., *offset)]
+        total[0][at] += layer
         total[1][at] += weight
     return total

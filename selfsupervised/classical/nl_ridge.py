@@ -12,17 +12,25 @@ from joblib import effective_n_jobs
 from threadpoolctl import threadpool_limits
 
 from selfsupervised.base import ImageDenoiser
+from selfsupervised.classical._coloured import (
+    combine_coloured_groups,
+    noise_gram,
+    valid_correlation,
+)
 from selfsupervised.classical._groups import (
     add_patches,
     combine_groups,
     patch_matrix,
     similar_patches,
 )
+from selfsupervised.core.memory import keep_freed_memory
 from selfsupervised.core.sklearn_compat import Interval
 
 # By number of spatial axes: edge of the patches in the first and the later passes, edge of the
 # window, distance of the references, and edge of the tiles, whose patches should fit the cache.
 PATCH_EDGES = {2: (9, 7), 3: (6, 5)}
+# Patches for correlated noise, of which each pixel tells less.
+COLOURED_PATCH_EDGES = {2: (12, 10), 3: (7, 6)}
 WINDOW_EDGE = {2: 37, 3: 11}
 REFERENCE_STEP = {2: 4, 3: 3}
 TILE_EDGE = {2: 64, 3: 15}
@@ -34,6 +42,9 @@ GROUP_SIZES = (18, 55)
 PILOT_VARIANCE_FACTOR = 1.1
 RESIDUAL_SHARE = 0.4
 RESIDUAL_VARIANCE_FACTOR = 1.44
+
+# Groups whose weights are computed in one go; more would not fit the cache.
+GROUPS_AT_ONCE = 64
 
 COMPUTE_DTYPE = np.float32  # half the memory traffic of float64, and more digits than noise leaves
 
@@ -62,14 +73,18 @@ class NLRidgeDenoiser(ImageDenoiser):
         which takes the noise to be white; for noise that depends on the signal, see
         `VarianceStabilizer`.
     patch_size : int, default=None
-        Edge of the patches, in pixels; 7 in 2-D, and 5 in 3-D, by default. Patches of the first
-        pass are larger by a quarter.
+        Edge of the patches, in pixels; 7 in 2-D, and 5 in 3-D, by default (10 and 6 for
+        correlated noise). Patches of the first pass are larger by a quarter.
     window : int, default=None
         Edge of the box around a patch where similar ones are searched, in pixels; 37 in 2-D,
         and 11 in 3-D, by default.
     step : int, default=None
         Distance between patches for which a group is formed, in pixels; 4 in 2-D, and 3 in 3-D,
         by default. Smaller is slower, and little better.
+    noise_correlation : array-like of odd sizes, default=None
+        Correlation of the noise between pixels at each lag, one axis for each spatial axis, with
+        lag 0 at the centre, as the function `noise_correlation` returns it; zero beyond. Weights
+        then are those of least risk for such noise. By default noise is white.
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels. They are turned to their
         principal axes, groups found in the first, and each axis combined on its own.
@@ -79,8 +94,13 @@ class NLRidgeDenoiser(ImageDenoiser):
     Notes
     -----
     The second and first pass are the cited method, with its constraint to affine combinations;
-    the third applies the idea of its successor, LIChI, once. Memory beyond a few copies of the
-    image does not grow with its size, as it is computed in tiles.
+    the third applies the idea of its successor, LIChI, once, to the groups of the second. Memory
+    beyond a few copies of the image does not grow with its size, as it is computed in tiles.
+
+    Weights for correlated noise are this library's: docs/coloured_nl_ridge.md derives them. What
+    was white noise stays so in all: with a correlation of 0 at all lags but the centre, the result
+    is the same in every bit. Where the correlation is known exactly and its spectrum has no zeros,
+    whitening the image first is a little better.
 
     References
     ----------
@@ -103,16 +123,26 @@ class NLRidgeDenoiser(ImageDenoiser):
         "patch_size": [Interval(Integral, 2, None, closed="left"), None],
         "window": [Interval(Integral, 3, None, closed="left"), None],
         "step": [Interval(Integral, 1, None, closed="left"), None],
+        "noise_correlation": ["array-like", None],
         "n_jobs": [Integral, None],
     }
 
     def __init__(
-        self, sigma=None, *, patch_size=None, window=None, step=None, channel_axis=None, n_jobs=-1
+        self,
+        sigma=None,
+        *,
+        patch_size=None,
+        window=None,
+        step=None,
+        noise_correlation=None,
+        channel_axis=None,
+        n_jobs=-1,
     ):
         self.sigma = sigma
         self.patch_size = patch_size
         self.window = window
         self.step = step
+        self.noise_correlation = noise_correlation
         self.channel_axis = channel_axis
         self.n_jobs = n_jobs
 
@@ -129,30 +159,43 @@ class NLRidgeDenoiser(ImageDenoiser):
         out = self._three_passes(noisy) @ (axes.T * sigma) + mean
         return out.reshape(image.shape)
 
+    def _correlation(self, n_spatial):
+        """The correlation of the noise as an array; None for white noise."""
+        if self.noise_correlation is None:
+            return None
+        correlation = np.asarray(self.noise_correlation, dtype=float)
+        good = correlation.ndim == n_spatial and all(size % 2 for size in correlation.shape)
+        middle = tuple(size // 2 for size in correlation.shape)
+        if not (good and np.isfinite(correlation).all() and correlation[middle] > 0):
+            raise ValueError(
+                f"NLRidgeDenoiser expected noise_correlation to be finite, of {n_spatial} axes of "
+                f"odd sizes, and above 0 at its centre; got {self.noise_correlation!r}."
+            )
+        correlation = correlation / correlation[middle]
+        return correlation if np.count_nonzero(correlation) > 1 else None
+
     def _three_passes(self, noisy):
         """Denoise float32 channels of unit noise, of shape (*spatial, n_channels)."""
         first, later = self._patches(noisy.shape[:-1])
+        keep_freed_memory()
         # Matrices are small, and tiles computed at a time: threads of BLAS would only disturb.
         with (
             threadpool_limits(1, user_api="blas"),
             ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool,
         ):
-            pilot = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
-            pilot = self._pass(pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR)
-            partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
-            return self._pass(
-                pool,
-                partly,
-                pilot,
-                later,
-                GROUP_SIZES[1],
-                RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2,
+            pilot, _ = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
+            pilot, groups = self._pass(
+                pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR
             )
+            partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
+            variance = RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2
+            return self._pass(pool, partly, pilot, later, GROUP_SIZES[1], variance, groups)[0]
 
     def _patches(self, spatial):
         """Shapes of the patches of the first and the later passes, small enough for the image."""
         if self.patch_size is None:
-            edges = PATCH_EDGES[len(spatial)]
+            white = self._correlation(len(spatial)) is None
+            edges = (PATCH_EDGES if white else COLOURED_PATCH_EDGES)[len(spatial)]
         else:
             edges = (self.patch_size + self.patch_size // 4, self.patch_size)
         if min(spatial) < edges[0]:
@@ -165,37 +208,85 @@ class NLRidgeDenoiser(ImageDenoiser):
             )
         return [tuple(min(edge, (size + 1) // 2) for size in spatial) for edge in edges]
 
-    def _pass(self, pool, noisy, pilot, patch, n_similar, variance):
-        """Combine patches of `noisy` as `pilot` tells, or `noisy` itself without one."""
+    def _pass(self, pool, noisy, pilot, patch, n_similar, variance, groups=None):
+        """Combine patches of `noisy` as `pilot` tells, or `noisy` itself without one.
+
+        Also returns the groups of all tiles, which another pass may be given.
+        """
         spatial = noisy.shape[:-1]
         positions = tuple(size - edge + 1 for size, edge in zip(spatial, patch, strict=True))
         window = tuple(min(self.window or WINDOW_EDGE[len(spatial)], size) for size in positions)
         n_similar = min(n_similar, int(np.prod(window)))
-        guide = noisy if pilot is None else pilot
-
+        correlation = self._correlation(len(spatial))
+        if correlation is not None:
+            reach = tuple(edge - 1 for edge in window)
+            correlation = valid_correlation(correlation, reach)
         step = tuple(min(self.step or REFERENCE_STEP[len(spatial)], edge) for edge in patch)
 
-        def tile(references):
+        def tile(references, group):
             area, within = _area(references, window, positions)
             pixels = tuple(slice(a.start, a.stop + p - 1) for a, p in zip(area, patch, strict=True))
-            at = [axis - part.start for axis, part in zip(references, area, strict=True)]
-            out = np.empty((2, *guide[pixels].shape), COMPUTE_DTYPE)
-            group = None
-            for channel in range(noisy.shape[-1]):
-                known = patch_matrix(guide[pixels][..., channel], patch)
-                if group is None:  # found in the first channel, which holds most of the signal
-                    group = similar_patches(known, within, at, n_similar, window)
-                rows = known if pilot is None else patch_matrix(noisy[pixels][..., channel], patch)
-                combined, precision = combine_groups(
-                    rows[group], known[group], variance, pilot is not None
-                )
-                out[..., channel] = add_patches(group, combined, precision, within, patch)
-            return pixels, out
+            given = noisy[pixels]
+            guide = given if pilot is None else pilot[pixels]
+            if group is None:  # found in the first channel, which holds most of the signal
+                at = [axis - part.start for axis, part in zip(references, area, strict=True)]
+                known = patch_matrix(guide[..., 0], patch)
+                group = similar_patches(known, within, at, n_similar, window)
+            group = group.astype(np.intp, copy=False)
+            exact = pilot is not None
+            out = _combined_tile(given, guide, patch, group, variance, exact, correlation)
+            return pixels, out, group.astype(np.min_scalar_type(int(np.prod(within))))
 
         total = np.zeros((2, *noisy.shape), COMPUTE_DTYPE)
-        for pixels, out in pool.map(tile, _tiles(positions, step)):
+        tiles, found = list(_tiles(positions, step)), []
+        for pixels, out, group in pool.map(tile, tiles, groups or [None] * len(tiles)):
             total[(slice(None), *pixels)] += out
-        return total[0] / total[1]
+            found.append(group)
+        return total[0] / total[1], found
+
+
+def _combined_tile(noisy, guide, patch, group, variance, exact, correlation):
+    """Weighted sums of the combined patches of one tile, and the sums of their weights.
+
+    Parameters
+    ----------
+    noisy, guide : ndarray of shape (*spatial, n_channels)
+        What is combined, and what the weights are computed from.
+    patch : tuple of int
+        Shape of a patch.
+    group : ndarray of shape (n_groups, n_similar)
+        Rows of `patch_matrix`.
+    variance, exact
+        See `combine_groups`.
+    correlation : ndarray or None
+        That of the noise, from `valid_correlation`.
+
+    Returns
+    -------
+    ndarray of shape (2, *spatial, n_channels)
+    """
+    out = np.empty((2, *noisy.shape), COMPUTE_DTYPE)
+    positions = tuple(s - edge + 1 for s, edge in zip(noisy.shape[:-1], patch, strict=True))
+    parts = np.array_split(group, -(-len(group) // GROUPS_AT_ONCE))
+    for channel in range(noisy.shape[-1]):
+        known = patch_matrix(guide[..., channel], patch)
+        rows = patch_matrix(noisy[..., channel], patch) if exact else known
+        if correlation is None:
+            combined = [combine_groups(rows[part], known[part], variance, exact) for part in parts]
+        else:
+            combined = [
+                combine_coloured_groups(
+                    rows[part],
+                    known[part],
+                    variance,
+                    exact,
+                    noise_gram(part, positions, correlation),
+                )
+                for part in parts
+            ]
+        patches, precision = map(np.concatenate, zip(*combined, strict=True))
+        out[..., channel] = add_patches(group, patches, precision, positions, patch)
+    return out
 
 
 def _tiles(positions, step):

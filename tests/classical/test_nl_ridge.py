@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import selfsupervised as ss
 from cases import smooth_image
 from selfsupervised.classical import _groups
+from selfsupervised.classical._cholesky import inverse_factors
 
 
 def psnr(out, clean):
@@ -35,6 +36,42 @@ def test_similar_patches_are_the_nearest(shape, window):
         assert set(group) == set(box[np.argsort(distance)[:4]])
 
 
+def test_equal_distances_leave_as_many_patches():
+    rows = np.zeros((48, 3))
+    found = _groups.similar_patches(rows, (6, 8), [np.arange(6), np.arange(8)], 4, (5, 5))
+    assert found.shape == (48, 4)
+    assert all(len(set(group)) == 4 for group in found)
+
+
+@pytest.mark.parametrize("size", [1, 6, 7, 8, 13, 49])
+@pytest.mark.parametrize("condition", [10, 1e4])
+def test_inverse_factors(size, condition):
+    """As exact as float32 allows."""
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(5, size, size)))[0]
+    scale = np.geomspace(1, condition, size)
+    exact = np.swapaxes(axes, 1, 2) @ (axes / scale[:, None])
+    matrices = (np.swapaxes(axes, 1, 2) @ (axes * scale[:, None])).astype(np.float32)
+    factors = inverse_factors(matrices)
+    assert factors.dtype == np.float32
+    np.testing.assert_allclose(np.triu(factors, 1), 0, atol=1e-5)
+    error = np.abs(np.swapaxes(factors, 1, 2) @ factors - exact).max()
+    assert error < np.finfo(np.float32).eps * condition  # what rounding the matrices costs
+    with pytest.raises(np.linalg.LinAlgError):
+        inverse_factors(-matrices)
+
+
+def test_weights_by_pixels_are_those_by_patches():
+    rng = np.random.default_rng(0)
+    known = 5 * rng.normal(size=(3, 20, 9)) + 100
+    noisy = known + rng.normal(size=known.shape)
+    out, precision = _groups.combine_groups(noisy, known, 1.1, True)
+    centred = known - known.mean(axis=1, keepdims=True)
+    other, other_precision = _groups._combine_by_patches(noisy, centred, 1.1, True)
+    np.testing.assert_allclose(out, other, atol=1e-9)
+    np.testing.assert_allclose(precision, other_precision)
+
+
 @pytest.mark.parametrize("exact", [False, True])
 def test_weights_minimise_the_risk_under_their_constraint(exact):
     rng = np.random.default_rng(0)
@@ -57,7 +94,7 @@ def test_weights_minimise_the_risk_under_their_constraint(exact):
         away = rng.normal(size=n_similar)
         away -= away.mean()  # sums stay one
         for step in (0.05, -0.05):
-            # FLOOR makes the minimum inexact by a thousandth of the noise.
+            # DIAGONAL_NOISE_SHARE makes the minimum inexact by a thousandth of the noise.
             assert risk(best + step * away) > risk(best) - 1e-3
     # Without the constraint there is something better: the test can fail.
     assert min(risk(best * scale) for scale in (0.9, 1.1)) < risk(best)
@@ -81,9 +118,9 @@ def test_tiles_leave_no_trace(monkeypatch):
     noisy = smooth_image((75, 90)) + np.random.default_rng(0).normal(0, 0.1, (75, 90))
     denoiser = ss.NLRidgeDenoiser(sigma=0.1, patch_size=5, window=15)
     # In float32, rounding may choose between patches that are as good as equally similar.
-    monkeypatch.setattr(ss.classical.nl_ridge, "DTYPE", np.float64)
+    monkeypatch.setattr(ss.classical.nl_ridge, "COMPUTE_DTYPE", np.float64)
     tiled = denoiser.transform(noisy[None])
-    monkeypatch.setitem(ss.classical.nl_ridge.TILE, 2, 1000)
+    monkeypatch.setitem(ss.classical.nl_ridge.TILE_EDGE, 2, 1000)
     np.testing.assert_allclose(denoiser.transform(noisy[None]), tiled, atol=1e-12)
     assert np.abs(tiled - noisy).max() > 0.1
 
