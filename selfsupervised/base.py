@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What all denoisers of images have in common."""
 
+from copy import copy
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.scale import in_unit
 from selfsupervised.core.sklearn_compat import validate_parameters
 from selfsupervised.evaluation.functions import apply_to_each
 from selfsupervised.evaluation.scoring import self_supervised_loss
@@ -22,11 +24,17 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
     not change, and an image of the same shape out. NaN is filled from neighbours before, unless
     `_sees_missing` says that the method copes with it.
 
+    Where a result in other units is the same in those units, `_image_units` says which parameters
+    are in units of the image, and in which power of them. Images of very large or very small
+    numbers are then computed in a unit that suits them, with these parameters. None leaves the
+    images, and parameters, as they are.
+
     Such an estimator has the tag ``requires_fit=False``: it may be used without `fit`, and the
     self-supervised score never fits it, so nothing can be remembered.
     """
 
     _sees_missing = False
+    _image_units: dict | None = None
     _parameter_constraints: dict = {"channel_axis": [None, Integral]}
 
     def __sklearn_tags__(self):
@@ -74,7 +82,7 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         ValueError, TypeError
             If `X` is no stack of images, or a parameter is out of range.
         """
-        return self._apply(self._denoise, X)
+        return self._apply("_denoise", X)
 
     def score(self, X, y=None):
         """Score by minus the self-supervised mean squared error: higher is better.
@@ -103,10 +111,31 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         validate_parameters(self)
         return Measurement.of_images(X, channel_axis=self.channel_axis, caller=type(self).__name__)
 
-    def _apply(self, function, X):
+    def _apply(self, method, X):
+        """Outputs of the method of this name for each image."""
+
+        def output(image):
+            denoiser, image, unit = self._in_unit(image)
+            out = getattr(denoiser, method)(image)
+            return out if unit == 1 else out * unit
+
         return apply_to_each(
-            function, self._check(X), caller=type(self).__name__, sees_missing=self._sees_missing
+            output, self._check(X), caller=type(self).__name__, sees_missing=self._sees_missing
         )
+
+    def _in_unit(self, image):
+        """This denoiser and an image, both in units in which numbers are ordinary, and the unit."""
+        if self._image_units is None:
+            return self, image, 1.0
+        image, unit = in_unit(image)
+        if unit == 1:
+            return self, image, unit
+        denoiser = copy(self)
+        for name, power in self._image_units.items():
+            if (value := getattr(self, name)) is not None:
+                number = float(value) if np.ndim(value) == 0 else np.asarray(value, dtype=float)
+                setattr(denoiser, name, number / unit**power)
+        return denoiser, image, unit
 
     def _by_channel(self, function, image):
         """Apply `function` to each channel, or to the image where it has none."""

@@ -40,7 +40,7 @@ class DonutDenoiser(ImageDenoiser):
         ValueError
             If an image has a single measured pixel, so that nothing is to be seen from it.
         """
-        return self._apply(self._donut, X)
+        return self._apply("_donut", X)
 
     def _denoise(self, image):
         return self._complete(self._by_channel(lambda c: self._filter(c, donut=False), image))

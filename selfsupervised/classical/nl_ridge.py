@@ -46,6 +46,9 @@ RESIDUAL_VARIANCE_FACTOR = 1.44
 # Groups whose weights are computed in one go; more would not fit the cache.
 GROUPS_AT_ONCE = 64
 
+# In units of the noise. What is farther off stays as it is; its square has room in float32.
+MAX_DEVIATIONS_FROM_MEAN = 1e12
+
 COMPUTE_DTYPE = np.float32  # half the memory traffic of float64, and more digits than noise leaves
 
 
@@ -117,6 +120,7 @@ class NLRidgeDenoiser(ImageDenoiser):
     True
     """
 
+    _image_units = {"sigma": 1}
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma": [Interval(Real, 0, None, closed="neither"), None],
@@ -154,10 +158,13 @@ class NLRidgeDenoiser(ImageDenoiser):
         noisy = image[..., None] if self.channel_axis is None else image
         mean = noisy.mean(axis=tuple(range(noisy.ndim - 1)))
         noisy = (noisy - mean) / sigma
+        beyond = np.abs(noisy) > MAX_DEVIATIONS_FROM_MEAN
+        if beyond.any():
+            noisy = np.clip(noisy, -MAX_DEVIATIONS_FROM_MEAN, MAX_DEVIATIONS_FROM_MEAN)
         axes = _principal_axes(noisy)
         noisy = (noisy @ axes).astype(COMPUTE_DTYPE)
         out = self._three_passes(noisy) @ (axes.T * sigma) + mean
-        return out.reshape(image.shape)
+        return np.where(beyond.reshape(image.shape), image, out.reshape(image.shape))
 
     def _correlation(self, n_spatial):
         """The correlation of the noise as an array; None for white noise."""

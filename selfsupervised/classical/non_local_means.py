@@ -34,6 +34,7 @@ class NonLocalMeansDenoiser(ImageDenoiser):
         Whether the last axis of the images holds channels, which are compared together.
     """
 
+    _image_units = {"h": 1, "sigma": 1}
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "h": [Interval(Real, 0, None, closed="neither"), None],

@@ -12,6 +12,8 @@ from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.noise.level import noise_level
 
+MIN_NOISE_SHARE = 2.0**-40  # of the largest value; weaker noise is no unit for float32
+
 
 class WaveletDenoiser(ImageDenoiser):
     """Shrinkage of wavelet coefficients, through `skimage.restoration.denoise_wavelet`.
@@ -33,6 +35,7 @@ class WaveletDenoiser(ImageDenoiser):
         Whether the last axis of the images holds channels, which are filtered one by one.
     """
 
+    _image_units = {"sigma": 1}
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma": [Interval(Real, 0, None, closed="neither"), None],
@@ -70,12 +73,15 @@ class WaveletDenoiser(ImageDenoiser):
         least, shape = 2 * (pywt.Wavelet(self.wavelet).dec_len - 1), channel.shape
         if min(shape) < least:
             channel = np.pad(channel, [(0, max(0, least - n)) for n in shape], mode="symmetric")
+        # scikit-image compares variances with a fixed number, small in units of the noise only.
+        unit = max(sigma, MIN_NOISE_SHARE * float(np.abs(channel).max()))
+        unit = float(2.0 ** np.floor(np.log2(unit)))
         smooth = denoise_wavelet(
-            channel,
-            sigma=sigma,
+            channel / unit,
+            sigma=sigma / unit,
             wavelet=self.wavelet,
             mode=self.mode,
             method=self.method,
             wavelet_levels=self.wavelet_levels,
         )
-        return smooth[tuple(slice(size) for size in shape)]
+        return smooth[tuple(slice(size) for size in shape)] * unit

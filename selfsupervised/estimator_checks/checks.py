@@ -13,6 +13,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from selfsupervised.estimator_checks.extreme_images import (
+    check_degenerate_images,
+    check_extreme_values,
+)
 from selfsupervised.estimator_checks.table_checks import counts, fitted, run, table_checks
 from selfsupervised.evaluation.scoring import self_supervised_loss
 from selfsupervised.partitions import SinglePixels
@@ -92,6 +96,8 @@ def _image_checks(estimator):
         check_list,
         check_constant,
         check_small_sizes,
+        check_degenerate_images,
+        check_extreme_values,
         check_each_image_alone,
         check_bare_image_refused,
         check_bad_values_refused,

@@ -15,7 +15,7 @@ SMALLEST_RATE = 1e-6
 
 def squared_error(judged, predicted):
     """(prediction - measurement)**2, in squared units of the data (Noise2Self, Eq. 1)."""
-    return np.square(predicted - judged)
+    return np.square(predicted - judged, dtype=np.float64)  # which float32 might not hold
 
 
 def absolute_error(judged, predicted):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.scale import in_unit
 from selfsupervised.core.validation import check_channel_axis, is_whole_number
 
 # One and two pixels apart; and farther, where only stripes reach, on average.
@@ -167,7 +168,7 @@ def correlated_noise(X, *, channel_axis=None):
         Biased towards zero, more so where the correlation is not the same along all lines.
     """
     channels = [
-        channel
+        in_unit(channel)[0]
         for image in some_images(X)
         for channel in ([image] if channel_axis is None else np.moveaxis(image, -1, 0))
     ]

@@ -9,7 +9,7 @@ frequencies only, whose noise is independent of what is then measured.
 """
 
 import numpy as np
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import maximum_filter, uniform_filter
 from scipy.special import comb
 from scipy.stats import norm
 
@@ -17,6 +17,7 @@ from selfsupervised.partitions.fill import fill_nan
 
 FLAT_SHARE = 0.25  # this part of the places is looked at, and more where that makes no difference
 MIN_PLACES = 64  # but at least as many at each brightness, if there are as many
+MAX_ROUNDING_EPS = 4  # that differences of rounded values reach, of the largest value
 WINDOW_PIXELS = 7  # width in pixels of the window of local means and variances
 
 
@@ -96,6 +97,14 @@ def normal_mad(detail):
     return float(np.median(np.abs(detail)) / norm.ppf(0.75)) if detail.size else 0.0
 
 
-def rounding_error(channel):
-    """Flat regions without noise have no detail but for rounding, and do not count."""
-    return 16 * np.finfo(channel.dtype).eps * np.abs(channel).max()
+def has_noise(detail, channel):
+    """Where differences are more than rounding, as they are not in flat regions without noise.
+
+    Noise of little more than rounding is less than that at places; it is told by their neighbours.
+    """
+    rounding = MAX_ROUNDING_EPS * np.finfo(channel.dtype).eps * np.abs(channel).max()
+    size = np.abs(detail)
+    noisy = size > rounding
+    if noisy.any() and np.median(size[noisy]) < 64 * rounding:
+        noisy = maximum_filter(size, 3) > rounding
+    return noisy

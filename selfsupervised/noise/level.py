@@ -5,16 +5,17 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter, median_filter
 
+from selfsupervised.core.scale import in_unit
 from selfsupervised.noise.flat_places import (
     FLAT_SHARE,
     all_inside,
     differences,
     first_places,
     flattest_first,
+    has_noise,
     mean_squared_slope,
     measured_channels,
     normal_mad,
-    rounding_error,
 )
 from selfsupervised.noise.outliers import N_BRIGHTNESSES, usual
 
@@ -58,7 +59,8 @@ def noise_variance(image, *, channel_axis=None):
 
 def _levels(image, channel_axis):
     """Noise level of each channel."""
-    return [_level(*channel) for channel in measured_channels(image, channel_axis)]
+    image, unit = in_unit(image)
+    return [unit * _level(*channel) for channel in measured_channels(image, channel_axis)]
 
 
 def _level(channel, counts):
@@ -67,7 +69,7 @@ def _level(channel, counts):
         return 0.0
     order = 4 if channel.ndim < 3 else 2
     detail, within = differences(channel, order)
-    noisy = np.abs(detail) > rounding_error(channel)
+    noisy = has_noise(detail, channel)
     if not noisy.any():
         return 0.0
     middle = median_filter(channel, 3)

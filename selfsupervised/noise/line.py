@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 from scipy.optimize import nnls
 
+from selfsupervised.core.scale import in_unit
 from selfsupervised.noise.flat_places import (
     FLAT_SHARE,
     MIN_PLACES,
@@ -16,10 +17,10 @@ from selfsupervised.noise.flat_places import (
     differences,
     first_places,
     flattest_first,
+    has_noise,
     mean_squared_slope,
     measured_channels,
     normal_mad,
-    rounding_error,
 )
 
 
@@ -52,7 +53,8 @@ class NoiseModel(NamedTuple):
         float or ndarray
             In units of the image; 0 where the line is below zero.
         """
-        return np.sqrt(np.maximum(self.gain * np.asarray(signal) + self.variance, 0.0))
+        signal = np.asarray(signal, dtype=np.float64)  # squared units need the room
+        return np.sqrt(np.maximum(self.gain * signal + self.variance, 0.0))
 
 
 def noise_line(image, *, channel_axis=None):
@@ -68,10 +70,12 @@ def noise_line(image, *, channel_axis=None):
     -------
     NoiseModel
     """
+    image, unit = in_unit(image)
     points = [_points(*channel) for channel in measured_channels(image, channel_axis)]
     n_spatial = image.ndim - (channel_axis is not None)
     means, variances = np.concatenate(points).T
-    return _line(means, variances, WINDOW_PIXELS**n_spatial)
+    gain, variance = _line(means, variances, WINDOW_PIXELS**n_spatial)
+    return NoiseModel(gain * unit, variance * unit**2)
 
 
 def _points(channel, counts):
@@ -79,7 +83,7 @@ def _points(channel, counts):
     if channel.ndim == 0:
         return np.empty((0, 2))
     detail, within = differences(channel, 2)
-    kept = all_inside(counts, 2) & (np.abs(detail) > rounding_error(channel))
+    kept = all_inside(counts, 2) & has_noise(detail, channel)
     share = uniform_filter(kept.astype(float), WINDOW_PIXELS)
     variance = uniform_filter(np.where(kept, np.square(detail), 0.0), WINDOW_PIXELS)
     smooth = uniform_filter(channel, WINDOW_PIXELS)[within]

@@ -74,11 +74,12 @@ def _mixed(f, x, mix, noise_variance, channel_axis):
     if mix == "optimal":
         if noise_variance is None:
             noise_variance = estimated_variance(x, channel_axis=channel_axis)
-        mix = _share(noise_variance, np.nanmean(np.square(f - x)))
+        mix = _share(noise_variance, np.nanmean(np.square(f - x, dtype=np.float64)))
     elif mix == "local":
         line = noise_line(x, channel_axis=channel_axis) if noise_variance is None else None
         V = np.square(line.std(f)) if line else np.full(f.shape, noise_variance)
-        mix = _share(_around(V, x, channel_axis), _around(np.square(f - x), x, channel_axis))
+        loss = np.square(f - x, dtype=np.float64)
+        mix = _share(_around(V, x, channel_axis), _around(loss, x, channel_axis))
     return np.where(np.isnan(x), f, mix * f + (1 - mix) * x)
 
 

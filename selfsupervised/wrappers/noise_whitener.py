@@ -68,6 +68,7 @@ class NoiseWhitener(ImageDenoiser):
     True
     """
 
+    _image_units = {"autocovariance": 2}
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "denoiser": "no_validation",

@@ -84,6 +84,7 @@ class VarianceStabilizer(ImageDenoiser):
     """
 
     _sees_missing = True
+    _image_units = {"gain": 1, "variance": 2}
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "denoiser": "no_validation",
@@ -122,9 +123,13 @@ class VarianceStabilizer(ImageDenoiser):
         images = self._check(X)
         self.denoiser_ = self._inner()
         if learns(self.denoiser_):
-            stable = [self._shown(stabilize(image, self._model(image))) for image in images]
+            stable = [self._shown(self._stable(image)) for image in images]
             self.denoiser_.fit(stable if isinstance(images.data, list) else np.stack(stable))
         return self
+
+    def _stable(self, image):
+        denoiser, image, _ = self._in_unit(image)
+        return stabilize(image, denoiser._model(image))
 
     def _denoise(self, image):
         model = self._model(image)

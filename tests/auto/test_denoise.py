@@ -50,6 +50,16 @@ def test_integers_are_rounded_and_clipped():
     assert ss.denoise(np.eye(9) > 0, "median").dtype == bool
 
 
+@pytest.mark.parametrize("method", ["auto", *sorted(FAMILIES)])
+def test_any_unit(noisy, method):
+    """result(k x) = k result(x), for values so large or small that their squares are lost."""
+    expected = ss.denoise(noisy[:40, :40], method)
+    for scale, dtype in ((1e-30, np.float64), (1e30, np.float64), (2.0**-99, np.float32)):
+        out = ss.denoise((noisy[:40, :40] * scale).astype(dtype), method)
+        gap = np.abs(out.astype(float) / scale - expected).max()
+        assert gap < 1e-3 * np.ptp(expected), (scale, dtype)
+
+
 def test_channels_anywhere(rng):
     image = smooth_image((24, 24))[..., None] + rng.normal(0, 0.1, (24, 24, 3))
     last = ss.denoise(image, "total_variation", channel_axis=-1)

@@ -8,6 +8,10 @@ import pytest
 import selfsupervised as ss
 from cases import PatchMemory
 from selfsupervised.estimator_checks import check_denoiser
+from selfsupervised.estimator_checks.extreme_images import (
+    check_degenerate_images,
+    check_extreme_values,
+)
 
 
 class Peeker(ss.GaussianDenoiser):
@@ -44,6 +48,22 @@ class Careless(ss.FunctionDenoiser):
         return np.asarray(X, dtype=float)
 
 
+class Whitener(ss.FunctionDenoiser):
+    """Divides by what may be zero, and squares what may be large."""
+
+    def _denoise(self, image):
+        variance = np.mean(np.square(image - image.mean()))
+        return image / np.sqrt(variance) * np.sqrt(variance)
+
+
+class Inverter(ss.FunctionDenoiser):
+    """Solves a system that is singular where rows are alike."""
+
+    def _denoise(self, image):
+        rows = image - image.mean(axis=1, keepdims=True)
+        return np.linalg.inv(rows @ rows.T) @ (rows @ rows.T) @ image
+
+
 def identity(image):
     return image
 
@@ -62,6 +82,19 @@ def identity(image):
 def test_bad_denoisers_fail(bad, check):
     with pytest.raises(AssertionError, match=check):
         check_denoiser(bad)
+
+
+@pytest.mark.parametrize("bad", [Whitener(identity), Inverter(identity)])
+def test_careless_arithmetic_fails_on_degenerate_images(bad):
+    check_degenerate_images(ss.FunctionDenoiser(identity))
+    with pytest.raises(AssertionError, match="constant areas|repeated patches|zeros"):
+        check_degenerate_images(bad)
+
+
+def test_overflow_of_large_values_fails():
+    check_extreme_values(ss.FunctionDenoiser(identity))
+    with pytest.raises(AssertionError, match=r"1e\+30 in .*float32.*overflow|1e-30"):
+        check_extreme_values(Whitener(identity))
 
 
 def test_expected_failures():
