@@ -29,6 +29,7 @@ class BilateralDenoiser(ImageDenoiser):
         Whether the last axis of the images holds channels; their differences count together.
     """
 
+    _noise_parameters = ("sigma_color",)  # in multiples of the noise's standard deviation
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma_color": [Interval(Real, 0, None, closed="neither"), None],

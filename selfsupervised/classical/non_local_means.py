@@ -34,6 +34,7 @@ class NonLocalMeansDenoiser(ImageDenoiser):
         Whether the last axis of the images holds channels, which are compared together.
     """
 
+    _noise_parameters = ("h",)  # in multiples of the noise's standard deviation
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "h": [Interval(Real, 0, None, closed="neither"), None],

@@ -28,6 +28,7 @@ class TotalVariationDenoiser(ImageDenoiser):
         Whether the last axis of the images holds channels, which are filtered one by one.
     """
 
+    _noise_parameters = ("weight",)  # in multiples of the noise's standard deviation
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "weight": [Interval(Real, 0, None, closed="neither"), None],

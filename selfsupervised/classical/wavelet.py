@@ -33,6 +33,7 @@ class WaveletDenoiser(ImageDenoiser):
         Whether the last axis of the images holds channels, which are filtered one by one.
     """
 
+    _noise_parameters = ("sigma",)  # in multiples of the noise's standard deviation
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma": [Interval(Real, 0, None, closed="neither"), None],

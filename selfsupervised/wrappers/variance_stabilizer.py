@@ -84,6 +84,7 @@ class VarianceStabilizer(ImageDenoiser):
     """
 
     _sees_missing = True
+    _noise_variance_parameters = ("gain", "variance")
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "denoiser": "no_validation",

@@ -1,0 +1,73 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Single pixels that stand out from all their neighbours: hot and dead ones.
+
+Optics spread what is real over more than one pixel, so that the neighbours of a bright pixel
+are bright too. A pixel is isolated if it is off all its neighbours, but for one that may be
+another such pixel, by much more than the noise and than what the neighbours differ by.
+"""
+
+import numpy as np
+from scipy.ndimage import generate_binary_structure, median_filter, rank_filter
+
+MIN_DEVIATIONS = 6.0  # standard deviations of the noise, or of what varies around a pixel
+MAX_NEIGHBOR_SHARE = 0.1  # of a pixel's height that a neighbour may have, beside noise
+N_NEIGHBOR_DEVIATIONS = 3.0
+# Its neighbours, but for one, are alike: within so many standard deviations, and this share of its
+# height.
+MAX_RANGE_DEVIATIONS, MAX_RANGE_SHARE = 6.0, 0.25
+RING_EDGE_PIXELS = 5
+# The spread around a pixel is what all but a few of its ring keep within, over what that is for
+# white noise of unit variance.
+N_OUTSIDE, SPREAD_OF_NOISE = 4, 1.4
+# Where there are peaks with flanks too, more than a third as many of the same sign or more than as
+# many of both, all are taken as real.
+MAX_FLANKED_RATIO = 1 / 3
+# Where so many pixels for each isolated one are half as far off what is around them, the picture
+# has structure of one pixel, and points belong to it as the dots of letters do.
+MAX_STRUCTURE_RATIO = 12
+
+
+def isolated_pixels(channel, std):
+    """Where single pixels stand out from their neighbours.
+
+    Parameters
+    ----------
+    channel : ndarray of 2 or 3 axes
+        Float image without NaN.
+    std : float or ndarray
+        Standard deviation of the noise, in units of the image.
+
+    Returns
+    -------
+    ndarray of bool
+        Nowhere, if about as many peaks have flanks, as stars and letters do.
+    """
+    around = median_filter(channel, RING_EDGE_PIXELS, mode="mirror")
+    spread = rank_filter(np.abs(channel - around), -N_OUTSIDE, RING_EDGE_PIXELS, mode="mirror")
+    usual = np.maximum(spread / SPREAD_OF_NOISE, std)
+    found = np.zeros(channel.shape, dtype=bool)
+    peaks = [_peaks(sign * channel, sign * around, usual, std) for sign in (1, -1)]
+    n_flanked = sum(flanked.sum() for _, flanked in peaks)
+    for alone, flanked in peaks:
+        n_alone = alone.sum()
+        if flanked.sum() <= MAX_FLANKED_RATIO * n_alone and n_flanked <= n_alone:
+            found |= alone
+    if not found.any():
+        return found
+    off = np.abs(channel - around)
+    n_others = (off > np.median(off[found]) / 2).sum() - found.sum()
+    return found & bool(n_others <= MAX_STRUCTURE_RATIO * found.sum())
+
+
+def _peaks(channel, around, usual, std):
+    """Peaks without flanks, and with them."""
+    neighbors = generate_binary_structure(channel.ndim, channel.ndim)
+    neighbors[(1,) * channel.ndim] = False
+    second = rank_filter(channel, -2, footprint=neighbors, mode="mirror")
+    height, flank = channel - around, second - around
+    high = (height > MIN_DEVIATIONS * usual) & (channel > second)
+    alone = flank <= MAX_NEIGHBOR_SHARE * height + N_NEIGHBOR_DEVIATIONS * usual
+    span = second - rank_filter(channel, 0, footprint=neighbors, mode="mirror")
+    alone &= span <= MAX_RANGE_SHARE * height + MAX_RANGE_DEVIATIONS * std
+    return high & alone, high & ~alone
