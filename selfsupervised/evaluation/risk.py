@@ -17,6 +17,8 @@ from selfsupervised.noise.model import ImageNoise
 
 METHODS = ("recorruption", "sure")
 MIXING = 0.5  # of the noise that is added for the denoiser, in the noise's standard deviation
+# Whoever made noise with a seed, 0 say, must not be met by the very same draw again.
+OWN_SEED = 7310295184
 PROBE_SHARE = 0.3  # of the noise's standard deviation, as the step of a derivative
 
 
@@ -204,15 +206,20 @@ def split_noise(image, noise, *, alpha=MIXING, random_state=0):
         step = np.array([channel.line.gain for channel in noise.channels])
         counts = np.rint(np.nan_to_num(image) / step).astype(np.int64)
         share = 1 / (1 + alpha**2)
-        kept = np.random.default_rng(random_state).binomial(counts, share)
+        kept = _own_generator(random_state).binomial(counts, share)
         missing = np.where(np.isnan(image), np.nan, 1).astype(image.dtype)
         seen, judged = kept / share * step, (counts - kept) / (1 - share) * step
         variance = judged * step / (1 - share)
         return (missing * part.astype(image.dtype) for part in (seen, judged, variance))
     filled = np.where(np.isnan(image), np.nanmean(image), image)
-    drawn = noise.sample(filled.astype(image.dtype), random_state)
+    drawn = noise.sample(filled.astype(image.dtype), _own_generator(random_state))
     variance = np.square(noise.std(filled)) * (1 + 1 / alpha**2)
     return image + alpha * drawn, image - drawn / alpha, variance
+
+
+def _own_generator(random_state):
+    """Draws that are independent of those of the same seed elsewhere."""
+    return np.random.default_rng([*np.atleast_1d(random_state).tolist(), OWN_SEED])
 
 
 def _are_counts(image, noise):
@@ -263,7 +270,7 @@ def sure(denoiser, image, noise, *, random_state=0):
         Its mean is the risk; NaN where nothing was measured.
     """
     filled = np.where(np.isnan(image), np.nanmean(image), image).astype(image.dtype)
-    drawn = noise.sample(filled, random_state)
+    drawn = noise.sample(filled, _own_generator(random_state))
     out = _applied(denoiser, image)
     moved = _applied(denoiser, image + PROBE_SHARE * drawn)
     divergence = drawn * (moved - out) / PROBE_SHARE

@@ -31,6 +31,8 @@ FEW_FLAT_SHARE = 0.01
 # grain of their own of up to a few; where little is flat, nobody can tell.
 ROUNDING_STEPS = 0.5
 MANY_FLAT_SHARE = 0.15
+# Without flat places, a level of less than this share of the range is as good as none.
+MIN_LEVEL_SHARE = 0.002
 GRAIN_STEPS = (2.5, 4.0)
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
@@ -108,6 +110,8 @@ def _level(channel, counts, step):
     level = high if high <= MAX_TEXTURE_RATIO * low else low
     if level < ROUNDING_STEPS * step:
         return 0.0, 0.0, 0.0, flat_share
+    if flat_share < FEW_FLAT_SHARE and level < MIN_LEVEL_SHARE * np.ptp(channel):
+        return 0.0, 0.0, float(high), flat_share
     if flat_share < MANY_FLAT_SHARE and step:
         # What weak grain there is may belong to the picture.
         start, end = GRAIN_STEPS
