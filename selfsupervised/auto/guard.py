@@ -8,12 +8,15 @@ over small blocks, where faint structure shows.
 """
 
 import numpy as np
+from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
 
 MAX_CHANCE = 0.01  # that noise alone exceeds the bound anywhere
 BLOCK_EDGES_PIXELS = (2, 4, 8)
-# Counts are calibrated where there are fewer than this to a pixel.
-FEW_COUNTS = 5.0
-MIN_PIXELS_TO_CALIBRATE, MAX_CLASSES = 2000, 24
+# Counts keep their mean around each pixel where there are fewer than this to a pixel, by a normal
+# window of this standard deviation, which adds next to no noise.
+FEW_COUNTS, MEAN_WINDOW_PIXELS = 5.0, 12.0
+# No count where so many were expected: there is nothing.
+EMPTY_EDGES_PIXELS, MIN_EXPECTED_COUNTS = (9, 15, 31), 10.0
 
 
 def guarded(image, denoised, noise):
@@ -33,10 +36,10 @@ def guarded(image, denoised, noise):
 
 
 def calibrated(image, denoised, noise):
-    """`denoised`, with the mean of the counts at each brightness.
+    """`denoised`, with the mean that the counts have around each pixel.
 
-    Where most pixels hold no count at all, a denoiser of stabilised values mixes dark and bright.
-    What was measured in all pixels of one denoised brightness says what that is on average.
+    Where most pixels hold no count at all, a denoiser of stabilised values loses some of them.
+    What is missing is given back in proportion to what there is, and what is empty stays so.
     """
     return _by_channel(_calibrated, image, denoised, noise)
 
@@ -89,15 +92,16 @@ def _spread_out(blocks, edge, shape):
 
 
 def _calibrated(image, denoised, noise):
-    counts = noise.grows and noise.line.variance == 0 and noise.step == noise.line.gain
-    measured = ~np.isnan(image)
-    if not counts or measured.sum() < 2 * MIN_PIXELS_TO_CALIBRATE:
+    if not (noise.grows and noise.line.variance == 0 and noise.step == noise.line.gain):
         return denoised
-    values, known = denoised[measured], image[measured]
-    n_classes = int(min(MAX_CLASSES, values.size // MIN_PIXELS_TO_CALIBRATE))
-    classes = np.array_split(np.argsort(values, kind="stable"), n_classes)
-    brightness = np.array([values[part].mean() for part in classes])
-    missing = np.array([known[part].mean() for part in classes]) - brightness
-    missing = np.where(brightness < FEW_COUNTS * noise.step, missing, 0.0)
-    out = denoised + np.interp(denoised, brightness, missing)
+    measured = ~np.isnan(image)
+    dark = gaussian_filter(denoised, MEAN_WINDOW_PIXELS)
+    weight = measured * denoised / np.maximum(denoised + dark, np.finfo(float).tiny)
+    missing = gaussian_filter(np.where(measured, image - denoised, 0), MEAN_WINDOW_PIXELS)
+    share = weight / np.maximum(gaussian_filter(weight, MEAN_WINDOW_PIXELS), 1e-3)
+    out = denoised + np.where(dark < FEW_COUNTS * noise.step, share * missing, 0.0)
+    for edge in EMPTY_EDGES_PIXELS:
+        empty = maximum_filter(np.where(measured, image, np.inf), edge) == 0
+        expected = uniform_filter(out, edge) * edge**image.ndim
+        out = np.where(empty & (expected > MIN_EXPECTED_COUNTS * noise.step), 0.0, out)
     return np.maximum(out, 0.0).astype(denoised.dtype)

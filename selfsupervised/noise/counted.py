@@ -13,7 +13,7 @@ from scipy.ndimage import convolve
 from selfsupervised.noise.drawn import step_of
 
 N_BRIGHTNESSES = 8
-MIN_PAIRS = 200
+MIN_PAIRS, MIN_COUNTS = 200, 40
 # Half the mean squared difference over the mean: nowhere less than one but for chance, about one
 # where the image is quietest, and not much more in most places.
 MIN_RATIO, MAX_QUIET_RATIO, MAX_MIDDLE_RATIO = 0.9, 1.25, 1.6
@@ -40,22 +40,28 @@ def count_step(channel):
     zero = channel.min() / step
     if abs(zero - np.rint(zero)) > 1e-3:
         return 0.0
-    ratios = _ratios(channel) / step
-    least = MIN_RATIO - N_STANDARD_ERRORS * np.sqrt(2 * N_BRIGHTNESSES / n_pairs)
-    if len(ratios) == 0 or ratios.min() < least:
+    ratios, errors = _ratios(channel / step)
+    if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
         return 0.0
     quiet, middle = np.quantile(ratios, (0.25, 0.5))
     return step if quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO else 0.0
 
 
 def _ratios(channel):
-    """Half the mean squared difference of pairs over their mean, by the brightness around them."""
+    """Half the mean squared difference of pairs over their mean, by the brightness around them.
+
+    Their standard errors too, of counts; in units of a count.
+    """
     left, right = channel[..., :-1], channel[..., 1:]
     # The window of six columns is centred between the two of a pair.
     window = np.ones((5,) * (channel.ndim - 1) + (6,))
     around = convolve(channel, window, mode="mirror")[..., 1:] - left - right
     order = np.argsort(around, axis=None, kind="stable")
-    total = [(left + right).ravel()[part].sum() for part in np.array_split(order, N_BRIGHTNESSES)]
-    squares = np.square(left - right).ravel()
-    squares = [squares[part].sum() for part in np.array_split(order, N_BRIGHTNESSES)]
-    return np.array([s / t for s, t in zip(squares, total, strict=True) if t > 0])
+    parts = np.array_split(order, N_BRIGHTNESSES)
+    totals, squares = (left + right).ravel(), np.square(left - right).ravel()
+    total = np.array([totals[part].sum() for part in parts])
+    square = np.array([squares[part].sum() for part in parts])
+    enough = total > MIN_COUNTS
+    pairs = np.array([len(part) for part in parts])[enough]
+    errors = np.sqrt(2 / pairs + 2 / total[enough])
+    return square[enough] / total[enough], errors

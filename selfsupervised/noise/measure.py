@@ -27,9 +27,10 @@ MIN_STD_RATIO_TO_GROW = 1.2
 MAX_TEXTURE_RATIO = 1.15
 # With fewer flat places than this the level is an upper bound only.
 FEW_FLAT_SHARE = 0.01
-# Values in steps: a level below half a step is rounding. Photographs come in steps, and have a
+# Values in steps: a level below half a step is rounding, or a little less where it is seen in many
+# flat places, which rounding alone leaves constant. Photographs come in steps, and have a
 # grain of their own of up to a few; where little is flat, nobody can tell.
-ROUNDING_STEPS = 0.5
+ROUNDING_STEPS, FLAT_ROUNDING_STEPS = 0.5, 0.4
 MANY_FLAT_SHARE = 0.15
 # Without flat places, a level of less than this share of the range is as good as none.
 MIN_LEVEL_SHARE = 0.002
@@ -108,7 +109,8 @@ def _level(channel, counts, step):
     if constant > MANY_CONSTANT_SHARE and flat_share < 2 * FEW_FLAT_SHARE:
         return 0.0, 0.0, 0.0, 0.0
     level = high if high <= MAX_TEXTURE_RATIO * low else low
-    if level < ROUNDING_STEPS * step:
+    least = FLAT_ROUNDING_STEPS if flat_share > MANY_FLAT_SHARE else ROUNDING_STEPS
+    if level < least * step:
         return 0.0, 0.0, 0.0, flat_share
     if flat_share < FEW_FLAT_SHARE and level < MIN_LEVEL_SHARE * np.ptp(channel):
         return 0.0, 0.0, float(high), flat_share
