@@ -165,7 +165,10 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     if look.many_outliers or look.correlated or loss != "mse":
         search = blind_search(image, channel_axis, loss=loss, random_state=random_state, **options)
         estimator = clone(search.best_estimator_.estimator)
-        return np.asarray(estimator.fit(image[None]).transform(image[None]))[0], search
+        out = np.asarray(estimator.fit(image[None]).transform(image[None]))[0]
+        if look.correlated and isinstance(estimator, NLRidgeDenoiser):
+            out = guarded(image, out, look.noise.as_strong_as(estimator.sigma))
+        return out, search
     noise, known = look.noise, look.image
     crops = sample(known, channel_axis)
     tried = candidates(known, noise)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the noise of one image is, all of it in one object, and how sure each part is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfftn, rfftn
@@ -137,6 +137,11 @@ class ImageNoise:
             return self.channels[0].describe()
         lines = [f"channel {c}: {noise.describe()}" for c, noise in enumerate(self.channels)]
         return "\n".join(lines)
+
+    def as_strong_as(self, level):
+        """The same, as strong everywhere and in all channels: of this standard deviation."""
+        channels = (replace(c, level=level, line=None) for c in self.channels)
+        return replace(self, channels=tuple(channels))
 
     def std(self, image):
         """Standard deviation of the noise at each pixel.
