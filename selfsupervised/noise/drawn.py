@@ -10,13 +10,15 @@ from selfsupervised.noise.flat_places import rounding_error
 BLOCK_EDGE_PIXELS = {1: 8, 2: 4, 3: 3}
 # Constant blocks beside the ends of the range: where there is noise, saturation makes none.
 MAX_CONSTANT_SHARE = 0.02
+# All at one value are what was cut out, or not covered.
+MIN_CONSTANT_VALUES = 3
 # With so many constant blocks at the ends of the range, noise must be seen elsewhere.
 MANY_CONSTANT_SHARE = 0.25
 MAX_STEPS = 1 << 16
 
 
 def constant_blocks(channel):
-    """Shares of small blocks that are exactly constant: all, and not at an end of the range.
+    """Share of small blocks that are exactly constant, and at how many values.
 
     Parameters
     ----------
@@ -25,7 +27,11 @@ def constant_blocks(channel):
 
     Returns
     -------
-    share, inner_share : float
+    share : float
+    inner_share : float
+        Of those that are not at an end of the range.
+    n_values : int
+        At which these are.
     """
     edges = tuple(min(BLOCK_EDGE_PIXELS[channel.ndim], size) for size in channel.shape)
     steps = tuple(slice(None, None, edge) for edge in edges)
@@ -33,7 +39,7 @@ def constant_blocks(channel):
     constant = np.ptp(blocks, axis=1) <= rounding_error(channel)
     ends = np.abs(blocks[:, :1] - [[channel.min(), channel.max()]]).min(axis=1)
     inner = constant & (ends > rounding_error(channel))
-    return float(constant.mean()), float(inner.mean())
+    return float(constant.mean()), float(inner.mean()), len(np.unique(blocks[inner, 0]))
 
 
 def step_of(values):

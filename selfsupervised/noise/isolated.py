@@ -26,6 +26,7 @@ MAX_FLANKED_RATIO = 1 / 3
 # Where so many pixels for each isolated one are half as far off what is around them, the picture
 # has structure of one pixel, and points belong to it as the dots of letters do.
 MAX_STRUCTURE_RATIO = 12
+MIN_TYPICAL_SHARE = 0.5  # of the typical height of isolated pixels, above all neighbours but one
 
 
 def isolated_pixels(channel, std):
@@ -35,7 +36,7 @@ def isolated_pixels(channel, std):
     ----------
     channel : ndarray of 2 or 3 axes
         Float image without NaN.
-    std : float or ndarray
+    std : float
         Standard deviation of the noise, in units of the image.
 
     Returns
@@ -56,18 +57,34 @@ def isolated_pixels(channel, std):
     if not found.any():
         return found
     off = np.abs(channel - around)
-    n_others = (off > np.median(off[found]) / 2).sum() - found.sum()
-    return found & bool(n_others <= MAX_STRUCTURE_RATIO * found.sum())
+    typical = np.median(off[found])
+    n_others = (off > typical / 2).sum() - found.sum()
+    if n_others > MAX_STRUCTURE_RATIO * found.sum():
+        return np.zeros_like(found)
+    # That there are such pixels is known now; those as high are found in the midst of texture, too.
+    for sign in (1, -1):
+        above = sign * channel - _second_neighbor(sign * channel)
+        found |= above > max(MIN_TYPICAL_SHARE * typical, MIN_DEVIATIONS * std)
+    return found
+
+
+def _second_neighbor(channel):
+    """The second highest of the neighbours of each pixel."""
+    return rank_filter(channel, -2, footprint=_neighbors(channel.ndim), mode="mirror")
+
+
+def _neighbors(ndim):
+    neighbors = generate_binary_structure(ndim, ndim)
+    neighbors[(1,) * ndim] = False
+    return neighbors
 
 
 def _peaks(channel, around, usual, std):
     """Peaks without flanks, and with them."""
-    neighbors = generate_binary_structure(channel.ndim, channel.ndim)
-    neighbors[(1,) * channel.ndim] = False
-    second = rank_filter(channel, -2, footprint=neighbors, mode="mirror")
+    second = _second_neighbor(channel)
     height, flank = channel - around, second - around
     high = (height > MIN_DEVIATIONS * usual) & (channel > second)
     alone = flank <= MAX_NEIGHBOR_SHARE * height + N_NEIGHBOR_DEVIATIONS * usual
-    span = second - rank_filter(channel, 0, footprint=neighbors, mode="mirror")
+    span = second - rank_filter(channel, 0, footprint=_neighbors(channel.ndim), mode="mirror")
     alone &= span <= MAX_RANGE_SHARE * height + MAX_RANGE_DEVIATIONS * std
     return high & alone, high & ~alone

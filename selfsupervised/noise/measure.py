@@ -10,6 +10,7 @@ from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.drawn import (
     MANY_CONSTANT_SHARE,
     MAX_CONSTANT_SHARE,
+    MIN_CONSTANT_VALUES,
     constant_blocks,
 )
 from selfsupervised.noise.flat_level import flat_level
@@ -29,12 +30,12 @@ MAX_TEXTURE_RATIO = 1.15
 FEW_FLAT_SHARE = 0.01
 # Values in steps: a level below half a step is rounding, or a little less where it is seen in many
 # flat places, which rounding alone leaves constant. Photographs come in steps, and have a
-# grain of their own of up to a few; where little is flat, nobody can tell.
+# grain of their own of up to a few of 256; where little is flat, nobody can tell.
 ROUNDING_STEPS, FLAT_ROUNDING_STEPS = 0.5, 0.4
 MANY_FLAT_SHARE = 0.15
 # Without flat places, a level of less than this share of the range is as good as none.
 MIN_LEVEL_SHARE = 0.002
-GRAIN_STEPS = (2.5, 4.0)
+GRAIN_STEPS, N_GREY_LEVELS = (2.5, 4.0), 255
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
 
@@ -101,8 +102,8 @@ def _line(plane, channel, counts):
 
 def _level(channel, counts, step):
     """Level, its interval, and the share of flat places."""
-    constant, inner = constant_blocks(channel)
-    if inner > MAX_CONSTANT_SHARE:
+    constant, inner, n_values = constant_blocks(channel)
+    if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:
         return 0.0, 0.0, 0.0, 0.0
     high = noise_level(channel)
     low, flat_share = flat_level(channel, counts) if channel.ndim > 1 else (high, 1.0)
@@ -117,7 +118,8 @@ def _level(channel, counts, step):
     if flat_share < MANY_FLAT_SHARE and step:
         # What weak grain there is may belong to the picture.
         start, end = GRAIN_STEPS
-        level *= np.clip((level / step - start) / (end - start), 0.0, 1.0)
+        grey_level = min(step, np.ptp(channel) / N_GREY_LEVELS)
+        level *= np.clip((level / grey_level - start) / (end - start), 0.0, 1.0)
         if level == 0:
             return 0.0, 0.0, high, flat_share
     n_flat = max(flat_share * channel.size, 1.0)
