@@ -26,6 +26,7 @@ from selfsupervised import (
 )
 
 EDGE_PIXELS = 128
+MOST_DECIBELS = 100.0  # beyond, all is well
 QUICK = {
     "images": ("stars", "chart", "text 9", "camera", "grass", "checkerboard"),
     "noises": ("none", "white 4", "white 15", "Poisson 3", "hot pixels"),
@@ -38,7 +39,7 @@ def decibels(image, clean):
     """PSNR over the range of the clean image; infinite where nothing differs."""
     error = np.mean(np.square(np.asarray(image, float) - clean))
     peak = np.ptp(clean) or 1.0
-    return float(10 * np.log10(peak**2 / error)) if error else np.inf
+    return min(float(10 * np.log10(peak**2 / error)), MOST_DECIBELS) if error else np.inf
 
 
 def candidates(noise, sigma):
@@ -71,6 +72,7 @@ def trial(image, noise, noisy, clean):
 
 
 def row(image, noise, before, reached, best, best_decibels, seconds):
+    reached = reached if np.isinf(before) else min(reached, MOST_DECIBELS)
     regret = 0.0 if reached == best_decibels else best_decibels - reached
     harm = 0.0 if reached == before else before - reached
     cells = [image, noise, before, reached, best_decibels, best, harm, regret, seconds]

@@ -15,7 +15,6 @@ from selfsupervised.classical import (
     WaveletDenoiser,
 )
 from selfsupervised.partitions.fill import fill_nan
-from selfsupervised.wrappers.each_channel import EachChannel
 from selfsupervised.wrappers.function import FunctionDenoiser
 from selfsupervised.wrappers.variance_stabilizer import VarianceStabilizer
 
@@ -58,10 +57,7 @@ def candidates(image, noise):
         if channel.high > MIN_HIGHER_RATIO * channel.level:
             found.append(NLRidgeDenoiser(channel.high))
         return found + _others(channel.level, n_spatial, axis)
-    if axis is None or _show_the_same(image, noise):
-        first = stabilized(NLRidgeDenoiser(1.0, channel_axis=axis), noise)
-    else:
-        first = stabilized(EachChannel(NLRidgeDenoiser(1.0), channel_axis=axis), noise)
+    first = stabilized(NLRidgeDenoiser(1.0, channel_axis=axis), noise)
     blurs = [GaussianDenoiser(sigma, channel_axis=axis) for sigma in (0.7, 1.4, 2.8)]
     others = [MedianDenoiser(1, channel_axis=axis), *blurs]
     others += [stabilized(TotalVariationDenoiser(1.0, channel_axis=axis), noise)]
@@ -90,10 +86,20 @@ def stabilized(denoiser, noise):
     )
 
 
-def _show_the_same(image, noise):
-    """Whether the noisy channels show the same, whatever their scales."""
+def show_the_same(image, noise):
+    """Whether the noisy channels show the same, whatever their scales.
+
+    Parameters
+    ----------
+    image : ndarray of shape (*spatial, n_channels)
+    noise : ImageNoise
+
+    Returns
+    -------
+    bool
+    """
     noisy = [c for c, channel in enumerate(noise.channels) if channel.level]
-    if len(noisy) == 1:
+    if len(noisy) < 2:
         return True
     filled = fill_nan(image[None], channel_axis=-1)[0][..., noisy]
     n_spatial = image.ndim - 1

@@ -4,7 +4,7 @@ from sklearn.model_selection import GridSearchCV
 
 import selfsupervised
 from selfsupervised.auto.blind import search as blind_search
-from selfsupervised.auto.candidates import candidates
+from selfsupervised.auto.candidates import candidates, show_the_same
 from selfsupervised.auto.choose import MIN_SHARE, choose
 from selfsupervised.auto.crops import sample
 from selfsupervised.auto.explain import explain
@@ -170,6 +170,8 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
             out = guarded(image, out, look.noise.as_strong_as(estimator.sigma))
         return out, search
     noise, known = look.noise, look.image
+    if channel_axis is not None and not show_the_same(known, noise):
+        return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
     crops = sample(known, channel_axis)
     tried = candidates(known, noise)
     seed = as_seed(random_state)
@@ -187,6 +189,13 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     if verbose:
         explain(look, search, share if share >= MIN_SHARE else 0.0)
     return out, search
+
+
+def _each_channel(image, noise, **options):
+    """Each channel by itself, and the search of the first that has noise."""
+    done = [_auto(channel, None, **options) for channel in np.moveaxis(image, -1, 0)]
+    first = next(c for c, channel in enumerate(noise.channels) if channel.level)
+    return np.stack([out for out, _ in done], axis=-1), done[first][1]
 
 
 def _checked_estimator(method, axis):

@@ -17,6 +17,7 @@ BLOCK_EDGES_PIXELS = (2, 4, 8)
 FEW_COUNTS, MEAN_WINDOW_PIXELS = 5.0, 12.0
 # No count where so many were expected: there is nothing.
 EMPTY_EDGES_PIXELS, MIN_EXPECTED_COUNTS = (9, 15, 31), 10.0
+LEAST_EXPECTED_COUNTS = 0.5  # in such a place less is next to nothing, too
 
 
 def guarded(image, denoised, noise):
@@ -102,6 +103,7 @@ def _calibrated(image, denoised, noise):
     out = denoised + np.where(dark < FEW_COUNTS * noise.step, share * missing, 0.0)
     for edge in EMPTY_EDGES_PIXELS:
         empty = maximum_filter(np.where(measured, image, np.inf), edge) == 0
-        expected = uniform_filter(out, edge) * edge**image.ndim
-        out = np.where(empty & (expected > MIN_EXPECTED_COUNTS * noise.step), 0.0, out)
+        expected = uniform_filter(out, edge) * (edge**image.ndim / noise.step)
+        sure = (expected > MIN_EXPECTED_COUNTS) | (expected < LEAST_EXPECTED_COUNTS)
+        out = np.where(empty & sure, 0.0, out)
     return np.maximum(out, 0.0).astype(denoised.dtype)

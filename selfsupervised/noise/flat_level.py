@@ -24,6 +24,9 @@ from selfsupervised.noise.outliers import usual
 WINDOW_PIXELS = 3  # narrow, as the gaps between lines of text are
 MAX_SLOPE_RATIO = 2.0  # of the squared slope to what noise alone explains; noise has more in 6 %
 MIN_FLAT_PIXELS = 100
+# With fewer flat places, places that bend no more than noise does are looked for.
+FEW_FLAT_SHARE = 0.15
+BEND_SMOOTHING_PIXELS, BEND_OF_NOISE = 1.5, 0.00766  # mean squared, of unit noise, so smoothed
 N_ROUNDS = 15
 
 
@@ -63,14 +66,26 @@ def flat_level(channel, counts):
     middle = median_filter(channel, 3)
     kept = noisy & all_inside(counts & usual(np.abs(channel - middle), middle), order)
     kept = kept if kept.sum() > MIN_FLAT_PIXELS else noisy
-    detail, slope = detail[kept], narrow_slope(channel)[within][kept]
-    return _agreeing(detail, slope / slope_of_noise(channel.ndim))
+    slope = narrow_slope(channel)[within][kept] / slope_of_noise(channel.ndim)
+    found = _agreeing(detail[kept], slope)
+    if found.share < FEW_FLAT_SHARE and channel.ndim == 2:
+        # Perhaps it is smooth, and slopes everywhere.
+        bend = _bend(channel)[within][kept] / BEND_OF_NOISE
+        found = max(found, _agreeing(detail[kept], bend), key=lambda level: level.share)
+    return found
 
 
 def narrow_slope(channel):
     """Mean squared slope of the smoothed channel around each pixel."""
     slopes = np.gradient(gaussian_filter(channel, 1))
     return uniform_filter(np.sum([np.square(s) for s in slopes], axis=0), WINDOW_PIXELS)
+
+
+def _bend(channel):
+    """Mean squared second derivative of the smoothed channel around each pixel."""
+    first = np.gradient(gaussian_filter(channel, BEND_SMOOTHING_PIXELS))
+    second = [part for slope in first for part in np.gradient(slope)]
+    return uniform_filter(np.sum([np.square(s) for s in second], axis=0), WINDOW_PIXELS)
 
 
 def slope_of_noise(ndim):

@@ -38,6 +38,8 @@ MIN_LEVEL_SHARE = 0.002
 GRAIN_STEPS, N_GREY_LEVELS = (2.5, 4.0), 255
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
+# Without flat places, what differs between blocks that are alike is texture from here on.
+MAX_WHITE_CORRELATION = 0.25
 
 
 def measure_noise(image, channel_axis=None):
@@ -115,6 +117,8 @@ def _level(channel, counts, step):
         return 0.0, 0.0, 0.0, flat_share
     if flat_share < FEW_FLAT_SHARE and level < MIN_LEVEL_SHARE * np.ptp(channel):
         return 0.0, 0.0, float(high), flat_share
+    if flat_share < FEW_FLAT_SHARE and _is_texture(channel):
+        return 0.0, 0.0, float(high), flat_share
     if flat_share < MANY_FLAT_SHARE and step:
         # What weak grain there is may belong to the picture.
         start, end = GRAIN_STEPS
@@ -126,6 +130,14 @@ def _level(channel, counts, step):
     error = 2 * 1.2 / np.sqrt(n_flat) + 0.02
     low = 0.0 if flat_share < FEW_FLAT_SHARE else min(low, level) * (1 - error)
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
+
+
+def _is_texture(channel):
+    """Whether even blocks that are alike differ by more than white noise."""
+    if channel.ndim != 2:
+        return False
+    similar = similar_block_correlation(channel)
+    return bool(np.nanmax(similar, initial=0.0) > MAX_WHITE_CORRELATION)
 
 
 def _correlation(plane, channel):
