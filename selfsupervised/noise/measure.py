@@ -3,6 +3,7 @@
 """Measure all that an `ImageNoise` says, from one image."""
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from selfsupervised.noise.brightnesses import flat_brightnesses, grows
 from selfsupervised.noise.cleaning import clean_plane
@@ -13,7 +14,7 @@ from selfsupervised.noise.drawn import (
     MIN_CONSTANT_VALUES,
     constant_blocks,
 )
-from selfsupervised.noise.flat_level import flat_level
+from selfsupervised.noise.flat_level import flat_level, narrow_slope
 from selfsupervised.noise.flat_places import measured_channels
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import NoiseModel, noise_line
@@ -35,6 +36,7 @@ ROUNDING_STEPS, FLAT_ROUNDING_STEPS = 0.5, 0.4
 MANY_FLAT_SHARE = 0.15
 # Without flat places, a level of less than this share of the range is as good as none.
 MIN_LEVEL_SHARE = 0.002
+ROUNDED_STEPS, MIN_ROUNDED_SHARE, ROUNDED_SMOOTHING_PIXELS = 0.9, 0.02, 1.5
 GRAIN_STEPS, N_GREY_LEVELS = (2.5, 4.0), 255
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
@@ -85,8 +87,8 @@ def noise_of_plane(cleaned):
     counted = cleaned.count
     if counted:
         level = float(np.sqrt(counted * channel.mean()))
-        line = NoiseModel(counted, 0.0)
-        return ChannelNoise(level, 0.9 * level, 1.1 * level, 1.0, line, **found)
+        of_counts = NoiseModel(counted, 0.0)
+        return ChannelNoise(level, 0.9 * level, 1.1 * level, 1.0, of_counts, **found)
     level, low, high, flat_share = _level(channel, counts, found["step"])
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
@@ -113,7 +115,7 @@ def _level(channel, counts, step):
         return 0.0, 0.0, 0.0, 0.0
     level = high if high <= MAX_TEXTURE_RATIO * low else low
     least = FLAT_ROUNDING_STEPS if flat_share > MANY_FLAT_SHARE else ROUNDING_STEPS
-    if level < least * step:
+    if level < least * step or (level < step and _only_rounded(channel, step)):
         return 0.0, 0.0, 0.0, flat_share
     if flat_share < FEW_FLAT_SHARE and level < MIN_LEVEL_SHARE * np.ptp(channel):
         return 0.0, 0.0, float(high), flat_share
@@ -130,6 +132,13 @@ def _level(channel, counts, step):
     error = 2 * 1.2 / np.sqrt(n_flat) + 0.02
     low = 0.0 if flat_share < FEW_FLAT_SHARE else min(low, level) * (1 - error)
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
+
+
+def _only_rounded(channel, step):
+    """Whether smooth places are nowhere further off than rounding moves them."""
+    slope = narrow_slope(channel)
+    off = np.abs(channel - gaussian_filter(channel, ROUNDED_SMOOTHING_PIXELS))
+    return bool((off[slope <= np.median(slope)] > ROUNDED_STEPS * step).mean() < MIN_ROUNDED_SHARE)
 
 
 def _is_texture(channel):

@@ -40,8 +40,8 @@ def similar_block_correlation(channel, random_state=0):
         return np.full(2, np.nan)
     rng = np.random.default_rng(random_state)
     smooth = gaussian_filter(channel, SMOOTHING_PIXELS)
-    places = np.stack(np.mgrid[: channel.shape[0] - edge + 1, : channel.shape[1] - edge + 1], -1)
-    places = places.reshape(-1, 2)
+    positions = [size - edge + 1 for size in channel.shape]
+    places = np.indices(positions).reshape(2, -1).T
     candidates = places[rng.permutation(len(places))[:MAX_CANDIDATES]]
     known = sliding_window_view(smooth, (edge, edge))[tuple(candidates.T)]
     known = known.reshape(-1, edge // 2, 2, edge // 2, 2).mean(axis=(2, 4)).reshape(len(known), -1)
