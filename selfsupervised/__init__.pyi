@@ -19,6 +19,7 @@ from .counts import (
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
 from .evaluation.independence import CorrelatedNoiseWarning
+from .evaluation.risk import RiskScorer, estimated_risk
 from .evaluation.same_split import InSample, SameSplit
 from .evaluation.scoring import SelfSupervisedScorer, estimated_psnr, self_supervised_loss
 from .images.bayer import BayerPacker
@@ -31,6 +32,7 @@ from .images.self2self_plus import Self2SelfPlusDenoiser
 from .noise.correlation import noise_correlation
 from .noise.estimate import estimate_noise
 from .noise.line import NoiseModel
+from .noise.model import ChannelNoise, ImageNoise
 from .noise.spectrum import noise_autocovariance
 from .partitions import (
     FeatureBlocks,
@@ -55,6 +57,7 @@ from .wrappers.variance_stabilizer import VarianceStabilizer
 __all__ = [
     "BayerPacker",
     "BilateralDenoiser",
+    "ChannelNoise",
     "CorrelatedNoiseWarning",
     "CountNormalizer",
     "FeatureBlocks",
@@ -62,6 +65,7 @@ __all__ = [
     "GaussianDenoiser",
     "HeldOutPixels",
     "ImageDenoiser",
+    "ImageNoise",
     "InSample",
     "JInvariantWrapper",
     "MedianDenoiser",
@@ -85,6 +89,7 @@ __all__ = [
     "PixelPartition",
     "RandomPixels",
     "Repeats",
+    "RiskScorer",
     "SameSplit",
     "Self2SelfDenoiser",
     "Self2SelfPlusDenoiser",
@@ -97,6 +102,7 @@ __all__ = [
     "denoise",
     "estimate_noise",
     "estimated_psnr",
+    "estimated_risk",
     "fill_missing",
     "load",
     "noise_autocovariance",

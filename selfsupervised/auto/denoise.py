@@ -1,13 +1,19 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""One line from a noisy picture to a denoised one; builds estimators and delegates to them."""
+"""One line from a noisy image to a denoised one; builds estimators and delegates to them."""
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import selfsupervised
-from selfsupervised.auto.search import search as auto_search
+from selfsupervised.auto.blind import search as blind_search
+from selfsupervised.auto.candidates import candidates, show_the_same
+from selfsupervised.auto.choose import MIN_SHARE, choose
+from selfsupervised.auto.crops import sample
+from selfsupervised.auto.explain import explain
+from selfsupervised.auto.guard import calibrated, guarded
+from selfsupervised.auto.look import look_at
 from selfsupervised.classical import (
     BilateralDenoiser,
     GaussianDenoiser,
@@ -18,6 +24,7 @@ from selfsupervised.classical import (
     WaveletDenoiser,
 )
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.validation import is_finite_number, is_ragged
 from selfsupervised.evaluation.estimators import channel_axis_of, why_no_denoiser
 from selfsupervised.evaluation.same_split import SameSplit
@@ -141,8 +148,10 @@ def denoise(
     if isinstance(method, str):
         options = {"loss": loss, "n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
         if method == "auto":
-            search = auto_search(stack[0], axis, budget_s=budget_s, **options)
-        elif method in FAMILIES:
+            out, search = _auto(stack[0], axis, budget_s=budget_s, **options)
+            out = measured.give_back(out[None])
+            return (out, search) if return_search else out
+        if method in FAMILIES:
             search = _search(method, stack[0], axis, **options)
         else:
             raise ValueError(_not_a_method(method))
@@ -151,6 +160,46 @@ def denoise(
         search, estimator = None, _checked_estimator(method, axis)
     out = measured.give_back(np.asarray(estimator.fit(stack).transform(stack)))
     return (out, search) if return_search else out
+
+
+def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose):
+    """The denoised image, and the search that chose how."""
+    look = look_at(image, channel_axis)
+    options = {"n_jobs": n_jobs, "budget_s": budget_s, "verbose": verbose}
+    if look.many_outliers or look.correlated or loss != "mse":
+        search = blind_search(image, channel_axis, loss=loss, random_state=random_state, **options)
+        estimator = clone(search.best_estimator_.estimator)
+        out = np.asarray(estimator.fit(image[None]).transform(image[None]))[0]
+        if look.correlated and isinstance(estimator, NLRidgeDenoiser):
+            out = guarded(image, out, look.noise.as_strong_as(estimator.sigma))
+        return out, search
+    noise, known = look.noise, look.image
+    if channel_axis is not None and not show_the_same(known, noise):
+        return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
+    crops = sample(known, channel_axis)
+    tried = candidates(known, noise)
+    seed = as_seed(random_state)
+    search, share = choose(crops, tried, noise, random_state=seed, **options)
+    estimator = clone(search.best_estimator_.estimator)
+    out = np.asarray(estimator.fit(known[None]).transform(known[None]))[0]
+    if isinstance(estimator, FunctionDenoiser):
+        share = 0.0
+    elif share >= MIN_SHARE:
+        out = guarded(known, calibrated(known, out, noise), noise)
+        if share < 1:
+            out = np.where(np.isnan(known), out, share * out + (1 - share) * known)
+    else:
+        out = np.where(np.isnan(known), out, known)
+    if verbose:
+        explain(look, search, share if share >= MIN_SHARE else 0.0)
+    return out, search
+
+
+def _each_channel(image, noise, **options):
+    """Each channel by itself, and the search of the first that has noise."""
+    done = [_auto(channel, None, **options) for channel in np.moveaxis(image, -1, 0)]
+    first = next(c for c, channel in enumerate(noise.channels) if channel.level)
+    return np.stack([out for out, _ in done], axis=-1), done[first][1]
 
 
 def _checked_estimator(method, axis):

@@ -30,6 +30,7 @@ class BilateralDenoiser(ImageDenoiser):
     """
 
     _image_units = {"sigma_color": 1}
+    _noise_parameters = ("sigma_color",)  # in multiples of the noise's standard deviation
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma_color": [Interval(Real, 0, None, closed="neither"), None],

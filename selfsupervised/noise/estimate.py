@@ -6,8 +6,9 @@ from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.validation import check_channel_axis
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import noise_line
+from selfsupervised.noise.measure import measure_noise
 
-MODELS = ("gaussian", "poisson_gaussian")
+MODELS = ("gaussian", "poisson_gaussian", "full")
 
 
 def estimate_noise(image, model="gaussian", *, channel_axis=None):
@@ -17,17 +18,19 @@ def estimate_noise(image, model="gaussian", *, channel_axis=None):
     ----------
     image : array-like of shape (*spatial) or (*spatial, n_channels)
         Noisy image of any numeric dtype. NaN means "not measured".
-    model : {"gaussian", "poisson_gaussian"}, default="gaussian"
-        Noise of one strength everywhere, or noise whose variance is a line over the signal.
+    model : {"gaussian", "poisson_gaussian", "full"}, default="gaussian"
+        Noise of one strength everywhere; noise whose variance is a line over the signal; or all
+        that can be told, channel by channel, and how sure it is.
     channel_axis : {None, -1}, default=None
         Whether the last axis holds channels.
 
     Returns
     -------
-    float or NoiseModel
+    float, NoiseModel or ImageNoise
         The standard deviation, in units of the image, averaged over channels; 0 where the
         image has no detail, or no two pixels along an axis. For "poisson_gaussian" the gain
-        and the variance at zero, one line for all channels.
+        and the variance at zero, one line for all channels. For "full" an object that
+        describes the noise and draws samples of it; "no noise" is one of its answers.
 
     Raises
     ------
@@ -73,6 +76,8 @@ def estimate_noise(image, model="gaussian", *, channel_axis=None):
             f"estimate_noise expected one image of two or three spatial axes with "
             f"channel_axis={channel_axis}; got an array of shape {image.shape}."
         )
+    if model == "full":
+        return measure_noise(image, channel_axis)
     if model == "gaussian":
         return noise_level(image, channel_axis=channel_axis)
     return noise_line(image, channel_axis=channel_axis)

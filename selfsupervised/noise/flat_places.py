@@ -97,12 +97,17 @@ def normal_mad(detail):
     return float(np.median(np.abs(detail)) / norm.ppf(0.75)) if detail.size else 0.0
 
 
+def rounding_error(channel):
+    """What differences of rounded values reach."""
+    return MAX_ROUNDING_EPS * np.finfo(channel.dtype).eps * np.abs(channel).max()
+
+
 def has_noise(detail, channel):
     """Where differences are more than rounding, as they are not in flat regions without noise.
 
     Noise of little more than rounding is less than that at places; it is told by their neighbours.
     """
-    rounding = MAX_ROUNDING_EPS * np.finfo(channel.dtype).eps * np.abs(channel).max()
+    rounding = rounding_error(channel)
     size = np.abs(detail)
     noisy = size > rounding
     if noisy.any() and np.median(size[noisy]) < 64 * rounding:

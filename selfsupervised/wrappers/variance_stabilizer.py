@@ -41,10 +41,11 @@ class VarianceStabilizer(ImageDenoiser):
     denoiser : estimator or callable
         A denoiser of images, or a function ``image -> image``. One that learns is fitted to
         stabilised images.
-    gain : float, default=None
+    gain : float or sequence of float, default=None
         Units of the image for each count. 0 is noise of one strength, and the transform a
-        division by it.
-    variance : float, default=None
+        division by it. A sequence, of both parameters, has one for each channel; a channel
+        without noise, 0 in both, is left as it is.
+    variance : float or sequence of float, default=None
         Variance of the noise where the image is 0, in squared units of the image; negative
         where a pedestal was added. What is None, of both, is estimated for each image by
         `estimate_noise`; if one is given, so that the noise is right at the mean of the image.
@@ -85,11 +86,12 @@ class VarianceStabilizer(ImageDenoiser):
 
     _sees_missing = True
     _image_units = {"gain": 1, "variance": 2}
+    _noise_variance_parameters = ("gain", "variance")
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "denoiser": "no_validation",
-        "gain": [Interval(Real, 0, None, closed="left"), None],
-        "variance": [Interval(Real, None, None, closed="neither"), None],
+        "gain": [Interval(Real, 0, None, closed="left"), "array-like", None],
+        "variance": [Interval(Real, None, None, closed="neither"), "array-like", None],
     }
 
     def __init__(self, denoiser, *, gain=None, variance=None, channel_axis=None):
@@ -132,10 +134,28 @@ class VarianceStabilizer(ImageDenoiser):
         return stabilize(image, denoiser._model(image))
 
     def _denoise(self, image):
+        if self._by_channels:
+            return self._denoise_channels(image)
         model = self._model(image)
         if model == (0, 0):  # no noise; nothing to scale by
             return self._run(image)
         return unstabilize(self._run(stabilize(image, model)), model)
+
+    @property
+    def _by_channels(self):
+        return np.ndim(self.gain) == 1
+
+    def _denoise_channels(self, image):
+        """Each channel by a noise of its own, those without noise left out."""
+        models = [NoiseModel(g, v) for g, v in zip(self.gain, self.variance, strict=True)]
+        noisy = [c for c, model in enumerate(models) if model != (0, 0)]
+        out = image.copy()
+        if noisy:
+            stable = np.stack([stabilize(image[..., c], models[c]) for c in noisy], axis=-1)
+            stable = self._run(stable)
+            for number, c in enumerate(noisy):
+                out[..., c] = unstabilize(stable[..., number], models[c])
+        return out
 
     def _run(self, image):
         inner = self._inner()
@@ -170,11 +190,29 @@ class VarianceStabilizer(ImageDenoiser):
         if problem := self._problem():
             raise TypeError(problem)
         images = super()._check(X)
-        if self.gain == 0 and self.variance is not None and self.variance < 0:
+        if self._by_channels or np.ndim(self.variance) == 1:
+            self._check_channels(images)
+        elif self.gain == 0 and self.variance is not None and self.variance < 0:
             raise ValueError(
                 f"VarianceStabilizer expected variance >= 0 where gain is 0; got {self.variance!r}."
             )
         return images
+
+    def _check_channels(self, images):
+        """Raise unless there is a gain and a variance for each channel."""
+        n_channels = images.data[0].shape[-1] if self.channel_axis is not None else 1
+        shapes = np.shape(self.gain), np.shape(self.variance)
+        if self.channel_axis is None or shapes != ((n_channels,), (n_channels,)):
+            raise ValueError(
+                f"VarianceStabilizer expected gain and variance to be numbers, or both sequences "
+                f"with one for each of the channels; got gain={self.gain!r} and "
+                f"variance={self.variance!r} with channel_axis={self.channel_axis}."
+            )
+        if learns(denoiser_of(self.denoiser)):
+            raise ValueError(
+                "VarianceStabilizer with a gain for each channel expected a denoiser that learns "
+                f"nothing; got {self.denoiser!r}."
+            )
 
     def _problem(self):
         return why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))

@@ -1,12 +1,9 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""How `denoise` chooses: what the noise looks like, and what is tried because of it.
+"""Choose by J-invariance alone, where no model of the noise is to be trusted.
 
-Two kinds of evidence, each where it is the better one. *What the noise is* (its strength, how it
-grows with the signal, outliers, correlation) is estimated from the image, and sets parameters:
-the self-supervised loss judges J-invariant forms, which prefer stronger denoising than the
-whole image needs. *Which kind of denoiser* is right is up to the self-supervised loss, which no
-wrong idea of the noise can fool.
+Many outliers, noise that neighbours share, and losses other than the squared error: there the
+self-supervised loss is the better witness, which nothing said of the noise can fool.
 """
 
 import time
@@ -17,6 +14,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 from sklearn.model_selection import GridSearchCV
 
+from selfsupervised.auto.crops import sample
+from selfsupervised.auto.look import mosaic
 from selfsupervised.classical import (
     BilateralDenoiser,
     GaussianDenoiser,
@@ -47,10 +46,6 @@ MIN_OUTLIER_SHARE = 0.005
 # Another kind of denoiser must have a loss lower by this share: J-invariant forms rank kinds a
 # little differently from what is applied.
 MIN_LOSS_GAIN = 0.05
-# Edge and number, along each axis, of the crops that stand for a large image.
-CROP_EDGE_AND_NUMBER = {2: (128, 2), 3: (24, 2)}
-# Edge above which the noise is estimated from parts of the image.
-MAX_EDGE_PIXELS = 1024
 # Pixels to judge candidates on: few, as the best are applied to all kinds of images in seconds.
 N_JUDGED_PIXELS = 1 << 13
 # With a footprint, hidden pixels are farther apart, so that most pixels are seen.
@@ -116,26 +111,6 @@ def candidates(noise, n_spatial, channel_axis):
     return found
 
 
-def sample(image, channel_axis):
-    """Crops, spread evenly, that stand for a large image; the image itself if it is small."""
-    n_spatial = image.ndim - (channel_axis is not None)
-    edge, number = CROP_EDGE_AND_NUMBER[n_spatial]
-    spatial = image.shape[:n_spatial]
-    if np.prod(spatial) <= (number * edge) ** n_spatial:
-        return [image]
-    starts = [
-        np.linspace(0, size - edge, number).astype(int) if size > number * edge else [0]
-        for size in spatial
-    ]
-    corners = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, n_spatial)
-    edges = [edge if size > number * edge else size for size in spatial]
-    crops = [
-        image[tuple(slice(at, at + e) for at, e in zip(corner, edges, strict=True))]
-        for corner in corners
-    ]
-    return [crop for crop in crops if np.isnan(crop).mean() < 0.5] or [image]
-
-
 def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose):
     """The fitted search for the best candidate; its first is the one that fits the noise."""
     n_spatial = image.ndim - (channel_axis is not None)
@@ -177,28 +152,16 @@ def _enough(crops, n_spatial):
 
 
 def _warn(correlation):
-    lags = ", ".join(f"{lag:.2f}" for lag in correlation.lags[:, 0])
+    lags = " and ".join(f"{lag:.2f}" for lag in correlation.lags[:, 0])
     warnings.warn(
-        f"denoise() found that neighbouring pixels seem to share noise (correlation {lags} along "
-        f"the axes of the image). The self-supervised score assumes that they do not; candidates "
-        f"are gentle ones, judged with neighbours hidden. To choose among others, pass "
-        f"partition=PixelGrid(footprint={correlation.footprint!r}) to JInvariantWrapper. (A "
-        f"picture without noise looks the same.)",
+        f"denoise() found that neighbouring pixels share noise (correlation {lags} along the axes "
+        f"of the image), as after demosaicing, JPEG or resampling. Such noise looks like fine "
+        f"structure, and is removed gently or not at all. Denoise the raw image if there is one; "
+        f"to try other methods, judge them with partition=PixelGrid(footprint="
+        f"{correlation.footprint!r}) in a JInvariantWrapper.",
         CorrelatedNoiseWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
-
-
-def mosaic(image, n_spatial):
-    """Parts of a very large image side by side; their seams are too few to matter."""
-    for axis in range(n_spatial):
-        if image.shape[axis] > 2 * MAX_EDGE_PIXELS:
-            starts = np.linspace(0, image.shape[axis] - MAX_EDGE_PIXELS // 4, 4).astype(int)
-            image = np.concatenate(
-                [image.take(range(s, s + MAX_EDGE_PIXELS // 4), axis=axis) for s in starts],
-                axis=axis,
-            )
-    return image
 
 
 class _Timed:

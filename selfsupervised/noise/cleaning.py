@@ -1,0 +1,110 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is in an image that no denoiser of white noise removes: single pixels, offsets of lines.
+
+Both are found at once, for each channel, and may be taken out before anything else is done.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from selfsupervised.noise.counted import count_step
+from selfsupervised.noise.drawn import step_of
+from selfsupervised.noise.isolated import isolated_pixels
+from selfsupervised.noise.level import noise_level
+from selfsupervised.noise.line_offsets import line_offsets
+from selfsupervised.partitions.fill import fill_nan
+
+# Beyond this share outliers are no longer single; a robust way through all of the image is needed.
+MAX_SINGLE_SHARE = 0.01
+# Points on nothing are the picture itself, unless they are all about as high.
+MAX_HEIGHT_VARIATION = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """A plane without its isolated pixels and offsets of lines, and what these were.
+
+    Parameters
+    ----------
+    plane : ndarray
+        Isolated pixels are filled from their neighbours, offsets subtracted; NaN stays.
+    isolated : ndarray of bool
+        Which pixels these were; if they are many, they are still there.
+    offsets : tuple of ndarray
+        Along each axis, in units of the plane; zeros where there were none.
+    step : float
+        In which the values came, 0 if they came in none.
+    count : float
+        What one count adds, if they are counts; these are left as they are.
+    """
+
+    plane: Any
+    isolated: Any
+    offsets: tuple
+    step: float = 0.0
+    count: float = 0.0
+
+    @property
+    def changed(self):
+        """Whether anything was taken out."""
+        return bool((self.isolated.any() and not self.many) or any(self.offset_stds))
+
+    @property
+    def many(self):
+        """Whether outliers are too many to be taken out one by one."""
+        return bool(self.isolated.mean() > MAX_SINGLE_SHARE)
+
+    @property
+    def offset_stds(self):
+        """Standard deviation of the offsets along each axis."""
+        return tuple(float(offsets.std()) for offsets in self.offsets)
+
+
+def clean_plane(plane):
+    """Find and take out isolated pixels and offsets of lines.
+
+    Parameters
+    ----------
+    plane : ndarray of 2 or 3 axes
+        One channel of floats; NaN means "not measured".
+
+    Returns
+    -------
+    Cleaned
+    """
+    missing = np.isnan(plane)
+    filled = fill_nan(plane[None], channel_axis=None)[0]
+    offsets = tuple(np.zeros(size, plane.dtype) for size in plane.shape)
+    isolated = np.zeros(plane.shape, dtype=bool)
+    level = noise_level(plane)
+    if level == 0 or min(plane.shape) < 2:
+        return Cleaned(plane, isolated, offsets)
+    step, count = step_of(plane), count_step(filled)
+    if count:
+        return Cleaned(plane, isolated, offsets, step, count)
+    isolated = isolated_pixels(filled, level) & ~missing
+    if isolated.mean() <= MAX_SINGLE_SHARE and isolated.any():
+        without = fill_nan(np.where(isolated, np.nan, filled)[None], channel_axis=None)[0]
+        if _are_the_picture(filled, without, isolated, level):
+            isolated = np.zeros_like(isolated)
+        else:
+            filled = without.astype(plane.dtype, copy=False)
+    offsets = tuple(line_offsets(filled, axis, level) for axis in range(plane.ndim))
+    for axis, along in enumerate(offsets):
+        if along.any():
+            shape = [1] * plane.ndim
+            shape[axis] = -1
+            filled = filled - along.reshape(shape)
+    return Cleaned(np.where(missing, np.nan, filled), isolated, offsets, step)
+
+
+def _are_the_picture(filled, without, isolated, level):
+    """Whether there is nothing but the isolated pixels, of heights of all kinds: stars."""
+    heights = np.abs(filled - without)[isolated]
+    if heights.std() < MAX_HEIGHT_VARIATION * heights.mean():
+        return False
+    signal = max(without.var() - level**2, 0.0)
+    return bool(signal < level**2 and filled.var() - without.var() > signal)

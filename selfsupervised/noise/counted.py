@@ -1,0 +1,67 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether the values of an image are counts, whose variance is their mean.
+
+Neighbours are compared in pairs, sorted by the brightness of what lies around the pair, which
+says nothing of the noise of the pair. Half their mean squared difference over their mean is one
+for counts, at each brightness; structure can only make it larger.
+"""
+
+import numpy as np
+from scipy.ndimage import convolve
+
+from selfsupervised.noise.drawn import step_of
+
+N_BRIGHTNESSES = 8
+MIN_PAIRS, MIN_COUNTS = 200, 40
+# Half the mean squared difference over the mean: nowhere less than one but for chance, about one
+# where the image is quietest, and not much more in most places.
+MIN_RATIO, MAX_QUIET_RATIO, MAX_MIDDLE_RATIO = 0.9, 1.25, 1.6
+N_STANDARD_ERRORS = 4
+
+
+def count_step(channel):
+    """What one count adds to the values of a channel; 0 if these are no counts.
+
+    Parameters
+    ----------
+    channel : ndarray of 2 or 3 axes
+        Float image without NaN.
+
+    Returns
+    -------
+    float
+        In units of the image.
+    """
+    step = step_of(channel)
+    n_pairs = channel[..., 1:].size
+    if step == 0 or channel.min() < 0 or n_pairs < MIN_PAIRS:
+        return 0.0
+    zero = channel.min() / step
+    if abs(zero - np.rint(zero)) > 1e-3:
+        return 0.0
+    ratios, errors = _ratios(channel / step)
+    if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
+        return 0.0
+    quiet, middle = np.quantile(ratios, (0.25, 0.5))
+    return step if quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO else 0.0
+
+
+def _ratios(channel):
+    """Half the mean squared difference of pairs over their mean, by the brightness around them.
+
+    Their standard errors too, of counts; in units of a count.
+    """
+    left, right = channel[..., :-1], channel[..., 1:]
+    # The window of six columns is centred between the two of a pair.
+    window = np.ones((5,) * (channel.ndim - 1) + (6,))
+    around = convolve(channel, window, mode="mirror")[..., 1:] - left - right
+    order = np.argsort(around, axis=None, kind="stable")
+    parts = np.array_split(order, N_BRIGHTNESSES)
+    totals, squares = (left + right).ravel(), np.square(left - right).ravel()
+    total = np.array([totals[part].sum() for part in parts])
+    square = np.array([squares[part].sum() for part in parts])
+    enough = total > MIN_COUNTS
+    pairs = np.array([len(part) for part in parts])[enough]
+    errors = np.sqrt(2 / pairs + 2 / total[enough])
+    return square[enough] / total[enough], errors

@@ -1,0 +1,137 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The object that says what the noise is, and each of its parts."""
+
+import numpy as np
+import pytest
+
+import selfsupervised as ss
+from selfsupervised.noise.counted import count_step
+from selfsupervised.noise.drawn import constant_blocks, step_of
+from selfsupervised.noise.isolated import isolated_pixels
+from selfsupervised.noise.line_offsets import line_offsets
+from selfsupervised.noise.similar_blocks import similar_block_correlation
+
+RAMP = np.add.outer(np.linspace(2, 60, 128), np.linspace(2, 60, 128))
+
+
+def full(image, **kwargs):
+    return ss.estimate_noise(image, "full", **kwargs)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 4.0, 50.0])
+def test_level_lies_in_its_interval(rng, sigma):
+    (noise,) = full(RAMP + rng.normal(0, sigma, RAMP.shape)).channels
+    assert noise.level == pytest.approx(sigma, rel=0.05)
+    assert noise.low <= sigma <= noise.high
+    assert not noise.grows
+
+
+def test_no_noise_is_an_answer(rng):
+    assert full(RAMP).none
+    assert full(255 * (RAMP > 60)).none
+    assert full(np.rint(RAMP)).none
+    assert not full(RAMP + rng.normal(0, 1, RAMP.shape)).none
+    assert "no noise" in full(RAMP).describe()
+
+
+def test_growing_noise(rng):
+    noise = full(2.5 * rng.poisson(RAMP) + 0.25)
+    (channel,) = noise.channels
+    assert channel.line.gain == pytest.approx(2.5, rel=0.15)
+    assert "grows with the signal" in repr(noise)
+
+
+def test_channels(rng):
+    image = np.stack([RAMP, 10 * RAMP, np.ones_like(RAMP)], -1) + rng.normal(size=(128, 128, 3)) * [
+        1,
+        20,
+        0,
+    ]
+    noise = full(image, channel_axis=-1)
+    levels = [channel.level for channel in noise.channels]
+    np.testing.assert_allclose(levels, [1, 20, 0], rtol=0.06)
+    assert noise.describe().count("\n") == 2
+    assert noise.std(image).shape == noise.sample(image, 0).shape == image.shape
+    with pytest.raises(ValueError, match="3 channels got an image of 2"):
+        noise.sample(image[..., :2])
+
+
+def test_samples_are_of_that_noise(rng):
+    white = full(RAMP + rng.normal(0, 3, RAMP.shape))
+    drawn = white.sample(RAMP, 1)
+    assert drawn.std() == pytest.approx(white.channels[0].level, rel=0.03)
+    np.testing.assert_array_equal(drawn, white.sample(RAMP, 1))
+    assert not np.array_equal(drawn, white.sample(RAMP, 2))
+    line = ss.NoiseModel(2.0, 1.0)
+    growing = ss.ImageNoise((ss.ChannelNoise(3.0, 2.9, 3.1, line=line),))
+    drawn = growing.sample(RAMP, 1)
+    assert drawn[:40, :40].std() < drawn[-40:, -40:].std() / 1.5
+    shared = ss.ImageNoise((ss.ChannelNoise(2.0, 2.0, 2.0, correlation=(0.0, 0.6)),))
+    lags = ss.noise_correlation(shared.sample(np.zeros((256, 256)), 1), max_lag=1)
+    assert lags[1, 2] == pytest.approx(0.6, abs=0.05)
+    assert abs(lags[2, 1]) < 0.05
+    assert shared.sample(np.zeros((256, 256)), 1).std() == pytest.approx(2, rel=0.05)
+    assert "share noise" in shared.describe()
+
+
+def test_steps_and_counts(rng):
+    assert step_of(np.array([0.0, 0.5, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])) == 0.5
+    assert step_of(rng.normal(size=100)) == 0
+    assert step_of(np.ones(9)) == 0
+    assert count_step(rng.poisson(RAMP / 10).astype(float)) == 1
+    assert count_step(3.0 * rng.poisson(RAMP / 10)) == 3
+    assert count_step(np.rint(RAMP + rng.normal(0, 7, RAMP.shape) + 50)) == 0
+    assert count_step(rng.poisson(RAMP / 10) + 0.5) == 0
+    assert count_step(np.zeros((3, 3))) == 0
+
+
+def test_constant_blocks(rng):
+    assert constant_blocks(255.0 * (RAMP > 60))[:2] == pytest.approx((0.95, 0), abs=0.05)
+    assert constant_blocks(rng.normal(size=(64, 64))) == (0, 0, 0)
+    assert constant_blocks(np.floor(RAMP / 30))[2] == 3
+
+
+def test_isolated_pixels(rng):
+    noisy = RAMP + rng.normal(0, 2, RAMP.shape)
+    assert not isolated_pixels(noisy, 2.0).any()
+    hot = rng.random(RAMP.shape) < 0.003
+    found = isolated_pixels(noisy + 60 * hot, 2.0)
+    assert found[hot].mean() > 0.9 and not found[~hot].any()
+    assert isolated_pixels(noisy - 60 * hot, 2.0)[hot].mean() > 0.9
+    stars = RAMP.copy()
+    y, x = np.indices(RAMP.shape)
+    for row, column in rng.integers(5, 120, (20, 2)):
+        stars += 60 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2)
+    assert not isolated_pixels(stars + rng.normal(0, 2, RAMP.shape), 2.0).any()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_line_offsets(rng, axis):
+    noisy = RAMP + rng.normal(0, 3, RAMP.shape)
+    assert not line_offsets(noisy, axis, 3.0).any()
+    offsets = rng.normal(0, 5, 128)
+    struck = noisy + np.expand_dims(offsets, 1 - axis)
+    found = line_offsets(struck, axis, 3.0)
+    assert np.corrcoef(found, offsets)[0, 1] > 0.9
+    assert not line_offsets(struck, 1 - axis, 3.0).any()
+    stairs = np.repeat(rng.uniform(0, 200, 16), 8)[:, None] + noisy
+    assert not line_offsets(stairs, 0, 3.0).any()
+
+
+def test_similar_blocks_tell_shared_noise(rng):
+    white = rng.normal(0, 5, (160, 160))
+    shared = (white[1:, 1:] + white[:-1, 1:] + white[1:, :-1] + white[:-1, :-1]) / 4
+    scene = 50 * np.sin(np.arange(160) / 5)[:, None] * np.ones(160)
+    assert np.abs(similar_block_correlation(scene + white)).max() < 0.25
+    assert similar_block_correlation(scene[1:, 1:] + shared).min() > 0.3
+    assert np.isnan(similar_block_correlation(white[:20])).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 512), (20, 24, 28), (64, 64, 1)])
+def test_shapes(rng, shape):
+    noise = full(100 + rng.normal(0, 3, shape))
+    assert noise.channels[0].level == pytest.approx(3, rel=0.35)
+    assert isinstance(noise.describe(), str)
+    holes = np.where(rng.random(shape) < 0.1, np.nan, 100 + rng.normal(0, 3, shape))
+    assert full(holes).channels[0].level == pytest.approx(3, rel=0.35)
