@@ -121,6 +121,7 @@ class NLRidgeDenoiser(ImageDenoiser):
     """
 
     _image_units = {"sigma": 1}
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma": [Interval(Real, 0, None, closed="neither"), None],

@@ -35,6 +35,7 @@ class NonLocalMeansDenoiser(ImageDenoiser):
     """
 
     _image_units = {"h": 1, "sigma": 1}
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "h": [Interval(Real, 0, None, closed="neither"), None],

@@ -29,6 +29,7 @@ class TotalVariationDenoiser(ImageDenoiser):
     """
 
     _image_units = {"weight": 1}
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "weight": [Interval(Real, 0, None, closed="neither"), None],
