@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from selfsupervised.core.bare_image import without_thin_axes
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.scale import in_unit
 from selfsupervised.core.sklearn_compat import validate_parameters
@@ -27,7 +28,8 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
     Where a result in other units is the same in those units, `_image_units` says which parameters
     are in units of the image, and in which power of them. Images of very large or very small
     numbers are then computed in a unit that suits them, with these parameters. None leaves the
-    images, and parameters, as they are.
+    images, and parameters, as they are. `_drops_thin_axes` says that an image with a spatial axis
+    of length one is to be denoised as the image without it.
 
     Such an estimator has the tag ``requires_fit=False``: it may be used without `fit`, and the
     self-supervised score never fits it, so nothing can be remembered.
@@ -35,6 +37,7 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
 
     _sees_missing = False
     _image_units: dict | None = None
+    _drops_thin_axes = False
     _parameter_constraints: dict = {"channel_axis": [None, Integral]}
 
     def __sklearn_tags__(self):
@@ -115,9 +118,14 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         """Outputs of the method of this name for each image."""
 
         def output(image):
+            shape = image.shape
+            if self._drops_thin_axes:
+                n_channel_axes = int(self.channel_axis is not None)
+                image = image.reshape(without_thin_axes(shape, n_channel_axes))
             denoiser, image, unit = self._in_unit(image)
             out = getattr(denoiser, method)(image)
-            return out if unit == 1 else out * unit
+            out = out if unit == 1 else out * unit
+            return out.reshape(shape) if out.shape == image.shape else out
 
         return apply_to_each(
             output, self._check(X), caller=type(self).__name__, sees_missing=self._sees_missing

@@ -23,6 +23,7 @@ from selfsupervised.classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
+from selfsupervised.core.bare_image import warn_if_channels
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.validation import is_finite_number, is_ragged
@@ -67,6 +68,8 @@ def denoise(
     budget_s=None,
     verbose=0,
     return_search=False,
+    dtype=None,
+    keep_missing=False,
 ):
     """Denoise one image, choosing the method and its strength without ground truth.
 
@@ -79,7 +82,8 @@ def denoise(
     Parameters
     ----------
     image : array-like of 2 or 3 spatial axes, and a channel axis if `channel_axis` is given
-        Noisy image of any numeric dtype. NaN means "not measured" and is filled in.
+        Noisy image of any numeric dtype. NaN, or what is masked in a masked array, means "not
+        measured" and is filled in. Axes of length one do not count.
     method : str or estimator, default="auto"
         "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
         "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
@@ -103,11 +107,17 @@ def denoise(
         Whether to print candidates, their losses, and why one was chosen.
     return_search : bool, default=False
         Whether to return the fitted search too.
+    dtype : dtype, default=None
+        What the result is in; integers are rounded, and clipped to their range. By default that
+        of `image`, but float64 where its noise is less than about one integer.
+    keep_missing : bool, default=False
+        Whether what was not measured comes back as NaN, or masked if `image` is a masked array,
+        instead of filled in.
 
     Returns
     -------
-    denoised : ndarray
-        Shape, dtype and units of `image`; integers are rounded, and clipped to their range.
+    denoised : ndarray or MaskedArray
+        Shape, dtype and units of `image`, see `dtype`.
     search : GridSearchCV
         With ``return_search=True``: `cv_results_` holds all candidates and their scores, minus
         the self-supervised loss, in (squared) units of `image`.
@@ -119,6 +129,10 @@ def denoise(
 
     Warns
     -----
+    UserWarning
+        If the result of an image of integers is float64, as its noise is less than about one of
+        them: few counts, whose denoised values are fractions. If a first or last axis of 2 to
+        4 looks like channels.
     CorrelatedNoiseWarning
         If neighbouring pixels seem to share noise; then only gentle candidates are tried.
 
@@ -136,7 +150,17 @@ def denoise(
             f"denoise() takes one image, got a list of {len(image)} arrays; for many images use an "
             f"estimator, such as JInvariantWrapper(MedianDenoiser()).fit_transform(images)."
         )
-    measured = Measurement.of_image(image, channel_axis=channel_axis, caller="denoise()")
+    if dtype is not None and np.dtype(dtype).kind not in "biuf":
+        raise ValueError(f"denoise() expected dtype to be of numbers, got {np.dtype(dtype)}.")
+    measured = Measurement.of_image(
+        image,
+        channel_axis=channel_axis,
+        dtype=dtype,
+        keep_missing=keep_missing,
+        caller="denoise()",
+    )
+    if channel_axis is None:
+        warn_if_channels(measured.bare_image.shape, stacklevel=2)
     axis, stack = measured.channel_axis, measured.data
     if isinstance(method, str) and method in NETWORKS:
         network = getattr(selfsupervised, NETWORKS[method])

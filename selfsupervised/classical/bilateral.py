@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The bilateral filter."""
 
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -31,6 +32,7 @@ class BilateralDenoiser(ImageDenoiser):
 
     _image_units = {"sigma_color": 1}
     _noise_parameters = ("sigma_color",)  # in multiples of the noise's standard deviation
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma_color": [Interval(Real, 0, None, closed="neither"), None],
@@ -62,13 +64,16 @@ class BilateralDenoiser(ImageDenoiser):
             colours = colours.reshape(image.shape[:2])
         elif n_channels == 2:  # scikit-image wants three; an empty one makes no difference
             colours = np.pad(colours, [(0, 0), (0, 0), (0, 1)])
-        smooth = denoise_bilateral(
-            colours,
-            sigma_color=sigma_color,
-            sigma_spatial=self.sigma_spatial,
-            bins=self.bins,
-            mode="symmetric",
-            channel_axis=None if n_channels == 1 else -1,
-        )
+        with warnings.catch_warnings():
+            # More than four channels are what the user says that they are.
+            warnings.filterwarnings("ignore", "The last axis of the input image")
+            smooth = denoise_bilateral(
+                colours,
+                sigma_color=sigma_color,
+                sigma_spatial=self.sigma_spatial,
+                bins=self.bins,
+                mode="symmetric",
+                channel_axis=None if n_channels == 1 else -1,
+            )
         smooth = smooth if n_channels == 1 else smooth[..., :n_channels]
         return smooth.reshape(image.shape) + darkest

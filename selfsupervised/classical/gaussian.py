@@ -35,6 +35,10 @@ class GaussianDenoiser(DonutDenoiser):
         self.truncate = truncate
         self.channel_axis = channel_axis
 
+    @property
+    def _drops_thin_axes(self):  # type: ignore[override]
+        return np.ndim(self.sigma) == 0  # otherwise there is one for each axis
+
     def _filter(self, channel, donut):
         mean = donut_mean if donut else plain_mean
         return mean(channel, self._kernels(channel.ndim))

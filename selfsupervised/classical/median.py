@@ -33,6 +33,7 @@ class MedianDenoiser(DonutDenoiser):
     sort of a block of gathered neighbourhoods, in a few operations a value.
     """
 
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **DonutDenoiser._parameter_constraints,
         "radius": [Interval(Integral, 1, None, closed="left")],

@@ -151,6 +151,10 @@ class NLRidgeDenoiser(ImageDenoiser):
         self.channel_axis = channel_axis
         self.n_jobs = n_jobs
 
+    @property
+    def _drops_thin_axes(self):  # type: ignore[override]
+        return self.noise_correlation is None  # which has an axis for each
+
     def _denoise(self, image):
         sigma = self.sigma or self._noise_level(image)
         # Where nothing varies there is nothing to combine.

@@ -36,6 +36,7 @@ class NonLocalMeansDenoiser(ImageDenoiser):
 
     _image_units = {"h": 1, "sigma": 1}
     _noise_parameters = ("h",)  # in multiples of the noise's standard deviation
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "h": [Interval(Real, 0, None, closed="neither"), None],

@@ -30,6 +30,7 @@ class TotalVariationDenoiser(ImageDenoiser):
 
     _image_units = {"weight": 1}
     _noise_parameters = ("weight",)  # in multiples of the noise's standard deviation
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "weight": [Interval(Real, 0, None, closed="neither"), None],

@@ -37,6 +37,7 @@ class WaveletDenoiser(ImageDenoiser):
 
     _image_units = {"sigma": 1}
     _noise_parameters = ("sigma",)  # in multiples of the noise's standard deviation
+    _drops_thin_axes = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "sigma": [Interval(Real, 0, None, closed="neither"), None],

@@ -108,9 +108,16 @@ def _report(image, channel_axis, options):
     """Denoise, and print what was chosen from what."""
     start = time.perf_counter()
     if options.method in NETWORKS:
-        return denoise(image, options.method, channel_axis=channel_axis, verbose=1)
+        return denoise(
+            image, options.method, channel_axis=channel_axis, dtype=image.dtype, verbose=1
+        )
     clean, search = denoise(
-        image, options.method, channel_axis=channel_axis, n_jobs=options.jobs, return_search=True
+        image,
+        options.method,
+        channel_axis=channel_axis,
+        dtype=image.dtype,  # which a file can hold
+        n_jobs=options.jobs,
+        return_search=True,
     )
     seconds = time.perf_counter() - start
     print(candidates_table(search))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from selfsupervised.core.bare_image import BareImage, without_thin_axes
 from selfsupervised.core.validation import check_channel_axis, check_ndim, is_ragged
 
 
@@ -48,6 +49,8 @@ class Measurement:
         included, is kept.
     user_axis : int, default=None
         Where the channels of a bare image were.
+    bare_image : BareImage, default=None
+        What else must be known to give a bare image back.
     """
 
     data: Any
@@ -55,6 +58,7 @@ class Measurement:
     channel_axis: int | None = None
     bare: bool = False
     user_axis: int | None = None
+    bare_image: Any = None
 
     # -- in --------------------------------------------------------------------------------
 
@@ -122,22 +126,28 @@ class Measurement:
         return cls(X, tuple(output_dtype(image.dtype) for image in images), channel_axis)
 
     @classmethod
-    def of_image(cls, image, *, channel_axis=None, caller):
+    def of_image(cls, image, *, channel_axis=None, dtype=None, keep_missing=False, caller):
         """One bare image, whose channels may be along any axis.
+
+        Spatial axes of length one are dropped, as far as two are left, and put back at the end.
 
         Parameters
         ----------
         image : array-like of 2 or 3 spatial axes, and a channel axis if there is one
         channel_axis : int or None
             Where the channels are.
+        dtype : dtype, default=None
+            What a result is returned in.
+        keep_missing : bool, default=False
+            Whether what was not measured comes back as NaN, or masked.
         caller : str
             Who asks, for messages.
 
         Returns
         -------
         Measurement
-            A stack of one image, channels last. Results are given back as a bare image in the
-            dtype of `image`: integers are rounded, and clipped to their range.
+            A stack of one image, channels last. Results are given back as a bare image, see
+            `BareImage.give_back`.
 
         Raises
         ------
@@ -147,17 +157,29 @@ class Measurement:
         data = _floats(image, caller=caller)
         if channel_axis is not None:
             data = np.moveaxis(data, _checked_axis(channel_axis, data.shape, caller), -1)
-        n_spatial = data.ndim - (channel_axis is not None)
+        shape, n_channel_axes = data.shape, int(channel_axis is not None)
+        data = data.reshape(without_thin_axes(shape, n_channel_axes))
+        n_spatial = data.ndim - n_channel_axes
         if n_spatial not in (2, 3):
             four = channel_axis is None and n_spatial == 4
             hint = " If one axis holds channels, pass channel_axis." if four else ""
+            series = " Denoise the images of a series one by one." if n_spatial > 3 else ""
             raise ValueError(
                 f"{caller} expected an image of 2 or 3 spatial axes, got {n_spatial} beside "
-                f"channel_axis={channel_axis}.{hint}"
+                f"channel_axis={channel_axis}.{hint}{series}"
             )
         _check_measured(data[None], caller=caller)
-        axis, dtype = None if channel_axis is None else -1, np.ma.asarray(image).dtype
-        return cls(data[None], (dtype,), axis, bare=True, user_axis=channel_axis)
+        if np.prod(data.shape[:n_spatial]) == 1:
+            raise ValueError(
+                f"{caller} expected more than one pixel, got shape {shape}: there is nothing to "
+                f"tell noise from."
+            )
+        given = np.ma.asarray(image)
+        bare = BareImage(shape, given.dtype, dtype, keep_missing, np.ma.isMaskedArray(image))
+        axis = None if channel_axis is None else -1
+        return cls(
+            data[None], (given.dtype,), axis, bare=True, user_axis=channel_axis, bare_image=bare
+        )
 
     @classmethod
     def of_array(cls, X, *, caller):
@@ -212,22 +234,8 @@ class Measurement:
             outputs = outputs[0][None] if len(outputs) == 1 else np.stack(outputs)
         if not self.bare:
             return outputs.astype(dtype, copy=False)
-        (output,) = outputs
-        if self.user_axis is not None:
-            output = np.moveaxis(output, -1, self.user_axis)
-        return _rounded(output, dtype)
-
-
-def _rounded(output, dtype):
-    """`output` in `dtype`; integers rounded and clipped to what it can hold."""
-    if dtype.kind == "f":
-        return output.astype(dtype)
-    if dtype.kind == "b":
-        return output >= 0.5
-    limits = np.iinfo(dtype)
-    # float64 rounds the limits of 64-bit integers up, where the conversion would overflow.
-    top = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
-    return np.clip(np.rint(output), limits.min, top).astype(dtype)
+        output = self.bare_image.give_back(outputs[0], self.data[0])
+        return output if self.user_axis is None else np.moveaxis(output, -1, self.user_axis)
 
 
 def _floats(array, *, caller):

@@ -93,6 +93,10 @@ class NoiseWhitener(ImageDenoiser):
             raise TypeError(problem)
         return super()._check(X)
 
+    @property
+    def _drops_thin_axes(self):  # type: ignore[override]
+        return self.autocovariance is None  # which has an axis for each
+
     def _denoise(self, image):
         channels = image if self.channel_axis is not None else image[..., None]
         n_spatial = channels.ndim - 1

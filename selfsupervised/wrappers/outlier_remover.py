@@ -16,8 +16,10 @@ class OutlierRemover(ImageDenoiser):
     """Take outliers as not measured, and denoise what is left.
 
     An outlier is five times as far off the median of its 3 x 3 (x 3) neighbourhood as is usual
-    at its brightness. Outliers are filled from their neighbours, other outliers left out, before
-    the denoiser sees the image.
+    at its brightness, and isolated: off anything near it, while its neighbours are not off the
+    ground as those of a star or on an edge are. Where outliers are many, as in salt and pepper,
+    all pixels so far off are. Outliers are filled from their neighbours, other outliers left out,
+    before the denoiser sees the image.
 
     Parameters
     ----------
@@ -30,6 +32,11 @@ class OutlierRemover(ImageDenoiser):
     See Also
     --------
     MedianDenoiser : Replaces every pixel by the median of its neighbourhood, not outliers alone.
+
+    Notes
+    -----
+    Points of a single pixel that are the picture, such as stars without a lens before them, cannot
+    be told from hot pixels and are removed.
 
     Examples
     --------

@@ -30,7 +30,8 @@ def test_a_network_by_name(tmp_path, picture, monkeypatch):
     monkeypatch.setattr("selfsupervised.cli.commands.denoise", fake)
     iio.imwrite(tmp_path / "noisy.png", picture)
     main(["denoise", str(tmp_path / "noisy.png"), "--method", "noise2self"])
-    assert called == {"method": "noise2self", "channel_axis": None, "verbose": 1}
+    expected = {"method": "noise2self", "channel_axis": None, "dtype": np.uint8, "verbose": 1}
+    assert called == expected
     np.testing.assert_array_equal(iio.imread(tmp_path / "noisy-denoised.png"), picture)
 
 
