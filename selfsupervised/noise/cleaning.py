@@ -19,6 +19,8 @@ from selfsupervised.partitions.fill import fill_nan
 
 # Beyond this share outliers are no longer single; a robust way through all of the image is needed.
 MAX_SINGLE_SHARE = 0.01
+# Of so many, most are at the ends of the range; or there are more still.
+MIN_END_SHARE, MANY_SHARE = 0.5, 0.03
 # Points on nothing are the picture itself, unless they are all about as high.
 MAX_HEIGHT_VARIATION = 0.15
 
@@ -54,8 +56,12 @@ class Cleaned:
 
     @property
     def many(self):
-        """Whether outliers are too many to be taken out one by one."""
-        return bool(self.isolated.mean() > MAX_SINGLE_SHARE)
+        """Whether outliers are too many to be taken out one by one: salt and pepper."""
+        if self.isolated.mean() <= MAX_SINGLE_SHARE:
+            return False
+        values = self.plane[self.isolated]
+        ends = (values == np.nanmin(self.plane)) | (values == np.nanmax(self.plane))
+        return bool(ends.mean() > MIN_END_SHARE or self.isolated.mean() > MANY_SHARE)
 
     @property
     def offset_stds(self):
@@ -92,6 +98,8 @@ def clean_plane(plane):
             isolated = np.zeros_like(isolated)
         else:
             filled = without.astype(plane.dtype, copy=False)
+    elif not Cleaned(filled, isolated, offsets).many:
+        isolated = np.zeros_like(isolated)
     offsets = tuple(line_offsets(filled, axis, level) for axis in range(plane.ndim))
     for axis, along in enumerate(offsets):
         if along.any():
