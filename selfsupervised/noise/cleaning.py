@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import step_of
@@ -93,7 +94,7 @@ def clean_plane(plane):
         return Cleaned(plane, isolated, offsets, step, count)
     isolated = isolated_pixels(filled, level) & ~missing
     if isolated.mean() <= MAX_SINGLE_SHARE and isolated.any():
-        without = fill_nan(np.where(isolated, np.nan, filled)[None], channel_axis=None)[0]
+        without = _filled_by_medians(filled, isolated)
         if _are_the_picture(filled, without, isolated, level):
             isolated = np.zeros_like(isolated)
         else:
@@ -107,6 +108,18 @@ def clean_plane(plane):
             shape[axis] = -1
             filled = filled - along.reshape(shape)
     return Cleaned(np.where(missing, np.nan, filled), isolated, offsets, step)
+
+
+def _filled_by_medians(filled, isolated):
+    """Isolated pixels as the median of their other neighbours, which no edge nearby moves far."""
+    known = np.where(isolated, np.nan, filled)
+    windows = sliding_window_view(np.pad(known, 1, constant_values=np.nan), (3,) * filled.ndim)
+    around = windows[isolated].reshape(isolated.sum(), -1)
+    out = fill_nan(known[None], channel_axis=None)[0]
+    some = ~np.isnan(around).all(axis=1)
+    places = tuple(index[some] for index in np.nonzero(isolated))
+    out[places] = np.nanmedian(around[some], axis=1)
+    return out
 
 
 def _are_the_picture(filled, without, isolated, level):
