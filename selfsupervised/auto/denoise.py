@@ -1,3 +1,7 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""One line from a noisy image to a denoised one: look, make candidates, choose, apply, guard."""
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
