@@ -1,6 +1,6 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""One line from a noisy image to a denoised one; builds estimators and delegates to them."""
+"""One line from a noisy image to a denoised one: look, make candidates, choose, apply, guard."""
 
 import numpy as np
 from sklearn.base import clone
@@ -73,11 +73,11 @@ def denoise(
 ):
     """Denoise one image, choosing the method and its strength without ground truth.
 
-    What the noise is like is estimated: its strength, whether it grows with the signal,
-    outliers, whether neighbouring pixels share it. `NLRidgeDenoiser`, made to fit that, and
-    denoisers of other kinds are compared by the self-supervised loss of their J-invariant forms;
-    another kind is chosen where its loss is lower by a twentieth. The choice is then applied to
-    the whole image, nothing hidden, since a J-invariant output wastes each pixel's own value.
+    What the noise is like is measured: its level in each channel, whether it grows with the
+    signal, isolated pixels, offsets of lines, whether neighbours share it. `NLRidgeDenoiser`, made
+    to fit that, denoisers of other kinds, and doing nothing are compared by the estimated error
+    of the form that is applied (recorruption). What was removed and cannot be noise is given
+    back. An image that nothing is sure to improve is returned as it is.
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ def denoise(
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
-        What candidates are compared by. "mae" suits outliers such as salt and pepper.
+        What candidates are compared by. "mae" suits outliers such as salt and pepper. With other
+        losses than "mse" kinds are compared by the self-supervised loss.
     n_jobs : int, default=None
         Candidates computed at a time.
     random_state : int, RandomState, Generator or None, default=0
@@ -120,7 +121,8 @@ def denoise(
         Shape, dtype and units of `image`, see `dtype`.
     search : GridSearchCV
         With ``return_search=True``: `cv_results_` holds all candidates and their scores, minus
-        the self-supervised loss, in (squared) units of `image`.
+        the estimated mean squared error, or the self-supervised loss, in (squared) units of
+        `image`; where channels are treated one by one, those of the first that has noise.
 
     Raises
     ------

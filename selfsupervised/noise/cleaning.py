@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import step_of
@@ -19,6 +20,8 @@ from selfsupervised.partitions.fill import fill_nan
 
 # Beyond this share outliers are no longer single; a robust way through all of the image is needed.
 MAX_SINGLE_SHARE = 0.01
+# Of so many, most are at the ends of the range; or there are more still.
+MIN_END_SHARE, MANY_SHARE = 0.5, 0.03
 # Points on nothing are the picture itself, unless they are all about as high.
 MAX_HEIGHT_VARIATION = 0.15
 
@@ -54,8 +57,12 @@ class Cleaned:
 
     @property
     def many(self):
-        """Whether outliers are too many to be taken out one by one."""
-        return bool(self.isolated.mean() > MAX_SINGLE_SHARE)
+        """Whether outliers are too many to be taken out one by one: salt and pepper."""
+        if self.isolated.mean() <= MAX_SINGLE_SHARE:
+            return False
+        values = self.plane[self.isolated]
+        ends = (values == np.nanmin(self.plane)) | (values == np.nanmax(self.plane))
+        return bool(ends.mean() > MIN_END_SHARE or self.isolated.mean() > MANY_SHARE)
 
     @property
     def offset_stds(self):
@@ -87,11 +94,13 @@ def clean_plane(plane):
         return Cleaned(plane, isolated, offsets, step, count)
     isolated = isolated_pixels(filled, level) & ~missing
     if isolated.mean() <= MAX_SINGLE_SHARE and isolated.any():
-        without = fill_nan(np.where(isolated, np.nan, filled)[None], channel_axis=None)[0]
+        without = _filled_by_medians(filled, isolated)
         if _are_the_picture(filled, without, isolated, level):
             isolated = np.zeros_like(isolated)
         else:
             filled = without.astype(plane.dtype, copy=False)
+    elif not Cleaned(filled, isolated, offsets).many:
+        isolated = np.zeros_like(isolated)
     offsets = tuple(line_offsets(filled, axis, level) for axis in range(plane.ndim))
     for axis, along in enumerate(offsets):
         if along.any():
@@ -99,6 +108,18 @@ def clean_plane(plane):
             shape[axis] = -1
             filled = filled - along.reshape(shape)
     return Cleaned(np.where(missing, np.nan, filled), isolated, offsets, step)
+
+
+def _filled_by_medians(filled, isolated):
+    """Isolated pixels as the median of their other neighbours, which no edge nearby moves far."""
+    known = np.where(isolated, np.nan, filled)
+    windows = sliding_window_view(np.pad(known, 1, constant_values=np.nan), (3,) * filled.ndim)
+    around = windows[isolated].reshape(isolated.sum(), -1)
+    out = fill_nan(known[None], channel_axis=None)[0]
+    some = ~np.isnan(around).all(axis=1)
+    places = tuple(index[some] for index in np.nonzero(isolated))
+    out[places] = np.nanmedian(around[some], axis=1)
+    return out
 
 
 def _are_the_picture(filled, without, isolated, level):

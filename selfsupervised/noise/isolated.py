@@ -27,6 +27,7 @@ MAX_FLANKED_RATIO = 1 / 3
 # has structure of one pixel, and points belong to it as the dots of letters do.
 MAX_STRUCTURE_RATIO = 12
 MIN_TYPICAL_SHARE = 0.5  # of the typical height of isolated pixels, above all neighbours but one
+MAX_TYPICAL_SHARE = 4.0  # beyond, it is a corner of something else
 
 
 def isolated_pixels(channel, std):
@@ -64,7 +65,8 @@ def isolated_pixels(channel, std):
     # That there are such pixels is known now; those as high are found in the midst of texture, too.
     for sign in (1, -1):
         above = sign * channel - _second_neighbor(sign * channel)
-        found |= above > max(MIN_TYPICAL_SHARE * typical, MIN_DEVIATIONS * std)
+        high = above > max(MIN_TYPICAL_SHARE * typical, MIN_DEVIATIONS * std)
+        found |= high & (above < MAX_TYPICAL_SHARE * typical)
     return found
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import selfsupervised as ss
+from selfsupervised.noise.cleaning import clean_plane
 from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import constant_blocks, step_of
 from selfsupervised.noise.isolated import isolated_pixels
@@ -104,6 +105,14 @@ def test_isolated_pixels(rng):
     for row, column in rng.integers(5, 120, (20, 2)):
         stars += 60 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2)
     assert not isolated_pixels(stars + rng.normal(0, 2, RAMP.shape), 2.0).any()
+
+
+def test_isolated_pixels_beside_an_edge_are_filled_from_their_side(rng):
+    cut = np.where(np.arange(128) < 64, RAMP, -9999.0) + rng.normal(0, 2, RAMP.shape)
+    cut[5:128:12, 62] += 60
+    cleaned = clean_plane(cut)
+    assert cleaned.isolated.any()
+    assert np.abs(cleaned.plane - cut)[cleaned.isolated].max() < 80
 
 
 @pytest.mark.parametrize("axis", [0, 1])
