@@ -11,11 +11,13 @@ from .classical import (
 )
 from .counts import (
     CountNormalizer,
+    LinearRegressionDenoiser,
     NeighborDiffusionDenoiser,
     NormalizedSquaredError,
     PCADenoiser,
     PCADenoiserCV,
     PCARegression,
+    denoise_volumes,
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
 from .evaluation.independence import CorrelatedNoiseWarning
@@ -62,6 +64,7 @@ __all__ = [
     "ImageDenoiser",
     "InSample",
     "JInvariantWrapper",
+    "LinearRegressionDenoiser",
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
@@ -92,6 +95,7 @@ __all__ = [
     "VarianceStabilizer",
     "WaveletDenoiser",
     "denoise",
+    "denoise_volumes",
     "estimate_noise",
     "estimated_psnr",
     "fill_missing",
