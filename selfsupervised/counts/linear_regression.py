@@ -79,7 +79,8 @@ class LinearRegressionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstim
     >>> denoiser = LinearRegressionDenoiser().fit(noisy)
     >>> bool(np.mean((denoiser.transform(noisy) - clean) ** 2) < 0.2)
     True
-    >>> round(denoiser.loss_path_.min() - np.mean((denoiser.transform(noisy) - clean) ** 2), 1)
+    >>> error = np.mean((denoiser.transform(noisy) - clean) ** 2)
+    >>> float(round(denoiser.loss_path_.min() - error, 1))
     1.0
     """
 

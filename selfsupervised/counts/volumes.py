@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.sklearn_compat import plain_inside
 from selfsupervised.counts.linear_regression import LinearRegressionDenoiser
 
 
@@ -85,6 +86,11 @@ def denoise_volumes(volumes, denoiser=None, *, mask=None, groups=None):
     for label in np.unique(groups):
         columns = np.flatnonzero(groups == label)
         if columns.size > 1:
-            denoised[:, columns] = clone(denoiser).fit_transform(table[:, columns])
+            denoised[:, columns] = _denoised(denoiser, table[:, columns])
     out[inside] = denoised
     return measured.give_back(out)
+
+
+@plain_inside
+def _denoised(denoiser, table):
+    return clone(denoiser).fit_transform(table)

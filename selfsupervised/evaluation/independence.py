@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Whether what is judged is independent of what is seen, as the score assumes."""
 
-import warnings
 from hashlib import blake2b
 
+from selfsupervised.core.warning import warn_user
 from selfsupervised.noise.correlation import correlated_noise, some_images
 from selfsupervised.partitions import PixelPartition
 
@@ -78,4 +78,4 @@ def warn_if_correlated(X, partition=None, *, channel_axis=None, once=False):
     )
     if not (once and message in said):
         said.add(message)
-        warnings.warn(message, CorrelatedNoiseWarning, stacklevel=2)
+        warn_user(message, CorrelatedNoiseWarning)

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import plain_inside
 from selfsupervised.core.validation import is_finite_number, is_table
 from selfsupervised.evaluation.column_blocks import fit_block, predict_block
 from selfsupervised.evaluation.default_partition import choose_partition, default_grid, spread
@@ -26,6 +27,8 @@ from selfsupervised.evaluation.estimators import (
     as_denoiser,
     channel_axis_of,
     check_forgets,
+    check_gives_counts,
+    copes_with_nan,
     has_one_pass,
     learns,
     shapes_of,
@@ -118,7 +121,7 @@ class Judge:
 
     def _copes_with_nan(self):
         filled = is_finite_number(self.fill) or not is_regressor(self.denoiser)
-        return filled or get_tags(self.denoiser).input_tags.allow_nan
+        return filled or copes_with_nan(self.denoiser)
 
     # -- learning --------------------------------------------------------------------------
 
@@ -148,10 +151,13 @@ class Judge:
         self.partition_ = choose_partition(
             self.partition, self.denoiser, measured.data, channel_axis=self.channel_axis
         )
+        if isinstance(self.partition_, MoleculeSplit):
+            check_gives_counts(self.denoiser)
         self._seed, self._learned_rows = as_seed(self.random_state), None
         # A partition that does not fit the data says so now.
         self._n_pairs(measured.data)
 
+    @plain_inside
     def _fitted(self, pair):
         if is_regressor(self.denoiser):
             return fit_block(self.denoiser, pair, self.fill)
@@ -162,7 +168,7 @@ class Judge:
     def output(self, measured, n_jobs=None):
         """The J-invariant output, ``f(x)_J = g(seen)_J`` for all pairs, as plain data."""
         if self._one_pass:
-            return self.estimators_[0].transform_donut(measured.data)
+            return plain_inside(self.estimators_[0].transform_donut)(measured.data)
         return assemble(measured.data, self.predictions(measured.data, n_jobs=n_jobs))
 
     def judged(self, measured, n_subsets=None, n_jobs=None):
@@ -190,7 +196,7 @@ class Judge:
             predictions = self.predictions(data, n_subsets, n_jobs)
             yield from ((pair.judged, prediction) for pair, prediction in predictions)
             return
-        output = self.estimators_[0].transform_donut(data)
+        output = plain_inside(self.estimators_[0].transform_donut)(data)
         if n_subsets is None:
             yield from ((x.ravel(), f.ravel()) for x, f in zip(data, output, strict=True))
             return
@@ -242,6 +248,7 @@ class Judge:
             copy=not isinstance(self.partition_, PixelPartition),  # whose pairs own what is seen
         )
 
+    @plain_inside
     def _predicted(self, number, pair):
         if len(self.estimators_) > 1:
             estimator = self.estimators_[number]
@@ -251,6 +258,8 @@ class Judge:
             return pair, predict_block(estimator, pair, self.fill)
         seen = self._filled(pair, number)
         output = estimator.transform(seen)
+        if hasattr(output, "columns"):  # a frame, as `set_output` of the estimator asks for
+            output = np.asarray(output)
         given, got = shapes_of(seen), shapes_of(output)
         if given != got:
             raise ValueError(

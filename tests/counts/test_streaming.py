@@ -163,7 +163,7 @@ def test_fractions_warn_once():
 
 
 def test_many_genes_warn(monkeypatch):
-    monkeypatch.setattr(streaming, "MANY_GENES", 29)
+    monkeypatch.setattr(streaming, "MIN_GENES_TO_WARN", 29)
     with pytest.warns(UserWarning, match="four tables of 30 x 30 genes, 0.0 GB each"):
         ss.PCADenoiserCV(6).fit(in_blocks(made_counts(), 60))
 
