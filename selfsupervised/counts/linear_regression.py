@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
-from selfsupervised.counts._block_regression import FoldSums, block_losses, block_weights
+from selfsupervised.evaluation.block_regression import FoldSums, block_losses, block_weights
+from selfsupervised.evaluation.independence import warn_of_table
 from selfsupervised.evaluation.losses import mean_loss
 from selfsupervised.partitions import FeatureBlocks
 
@@ -182,6 +183,7 @@ class LinearRegressionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstim
             )
         partition = FeatureBlocks(X.shape[1]) if self.partition is None else clone(self.partition)
         self.partition_ = partition.set_params(random_state=as_seed(partition.random_state))
+        warn_of_table(X, self.partition_)
         self.center_ = X.mean(axis=0, dtype=np.float64)
         taken_apart = list(self._taken_apart(X))
         sums = [FoldSums.of(folds) for _, _, folds in taken_apart]

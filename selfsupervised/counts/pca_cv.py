@@ -25,6 +25,7 @@ from selfsupervised.counts._tables import TransformsGenes
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
+from selfsupervised.evaluation.independence import warn_of_counts
 from selfsupervised.partitions.thinning import check_counts, refuse_missing, refuse_negative
 
 
@@ -197,6 +198,7 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
             return fit_streamed(self, X, seed)
         counts = _as_counts(self._check(X, reset=True))
         check_rank(self, counts)
+        warn_of_counts(counts, caller="PCADenoiserCV")
         normalizer = CountNormalizer(self.target_sum, self.transformation)
         paths, by_sample, shrinkage = judge_ranks(self, counts, normalizer, seed)
         self._decide(paths, shrinkage, counts.shape, by_sample)

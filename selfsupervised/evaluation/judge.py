@@ -34,7 +34,13 @@ from selfsupervised.evaluation.estimators import (
     shapes_of,
     why_no_denoiser,
 )
-from selfsupervised.evaluation.independence import warn_if_correlated
+from selfsupervised.evaluation.independence import (
+    table_key,
+    warn_if_correlated,
+    warn_of_counts,
+    warn_of_few,
+    warn_of_table,
+)
 from selfsupervised.evaluation.molecule_halves import check_other_rows, fit_on, learned_rows
 from selfsupervised.partitions import (
     FeatureBlocks,
@@ -132,6 +138,9 @@ class Judge:
             self.estimators_ = [clone(self.denoiser)]
             return self
         check_forgets(self.denoiser)
+        self._learned_from = None
+        if isinstance(self.partition_, FeatureBlocks):
+            self._learned_from = table_key(measured.data)
         self.estimators_ = [self._fitted(pair) for pair in self._pairs(measured.data)]
         self._learned_rows = learned_rows(self.denoiser, measured.data)
         return self
@@ -191,10 +200,14 @@ class Judge:
         """
         data, channel_axis = measured.data, self.channel_axis
         check_other_rows(self._learned_rows, data)
+        if type(self.partition_) is MoleculeSplit:
+            warn_of_counts(data, self.partition_.overdispersion)
         warn_if_correlated(data, self.partition_, channel_axis=channel_axis, once=True)
         if not self._one_pass:
             predictions = self.predictions(data, n_subsets, n_jobs)
-            yield from ((pair.judged, prediction) for pair, prediction in predictions)
+            results = ((pair.judged, prediction) for pair, prediction in predictions)
+            of_blocks = isinstance(self.partition_, FeatureBlocks)
+            yield from self._table_judged(data, results) if of_blocks else results
             return
         output = plain_inside(self.estimators_[0].transform_donut)(data)
         if n_subsets is None:
@@ -205,6 +218,16 @@ class Judge:
         pairs = enumerate(grid.pairs(data, channel_axis=channel_axis))
         for _, pair in spread(pairs, n_pairs, n_subsets):
             yield pair.judged, pair.select(output)
+
+    def _table_judged(self, table, results):
+        """The same, and a look at the table before and at the errors after."""
+        learned_from_it = self._learned_from == table_key(table)
+        warn_of_table(table, self.partition_, learned_from_it=learned_from_it)
+        losses = []
+        for judged, predicted in results:
+            losses.append(np.square(predicted - judged))
+            yield judged, predicted
+        warn_of_few(np.concatenate(losses))
 
     def predictions(self, data, n_subsets=None, n_jobs=None):
         """Yield (pair, prediction of its judged entries), of all pairs or of some."""
