@@ -14,7 +14,7 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "PyWavelets", "joblib")
 # What some benchmarks need or compare with, where it is installed.
-PEERS = ("bm3d", "torch", "skorch", "magic-impute")
+PEERS = ("bm3d", "torch", "skorch", "magic-impute", "dipy")
 
 
 def options(description, **extra):

@@ -11,11 +11,13 @@ from .classical import (
 )
 from .counts import (
     CountNormalizer,
+    LinearRegressionDenoiser,
     NeighborDiffusionDenoiser,
     NormalizedSquaredError,
     PCADenoiser,
     PCADenoiserCV,
     PCARegression,
+    denoise_volumes,
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
 from .evaluation.independence import CorrelatedNoiseWarning
@@ -68,6 +70,7 @@ __all__ = [
     "ImageNoise",
     "InSample",
     "JInvariantWrapper",
+    "LinearRegressionDenoiser",
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",
@@ -100,6 +103,7 @@ __all__ = [
     "VarianceStabilizer",
     "WaveletDenoiser",
     "denoise",
+    "denoise_volumes",
     "estimate_noise",
     "estimated_psnr",
     "estimated_risk",

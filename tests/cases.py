@@ -111,6 +111,7 @@ TABLE_ESTIMATORS = [
     *COUNT_DENOISERS,
     ss.JInvariantWrapper(Ridge()),
     ss.JInvariantWrapper(ss.PCARegression(n_components=1)),
+    ss.LinearRegressionDenoiser(),
     ss.PCARegression(n_components=1),
 ]
 

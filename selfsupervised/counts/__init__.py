@@ -3,17 +3,21 @@
 """Denoisers of tables and counts."""
 
 from selfsupervised.counts.diffusion import NeighborDiffusionDenoiser
+from selfsupervised.counts.linear_regression import LinearRegressionDenoiser
 from selfsupervised.counts.normalized_error import NormalizedSquaredError
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import PCADenoiser
 from selfsupervised.counts.pca_cv import PCADenoiserCV
 from selfsupervised.counts.pca_regression import PCARegression
+from selfsupervised.counts.volumes import denoise_volumes
 
 __all__ = [
     "CountNormalizer",
+    "LinearRegressionDenoiser",
     "NeighborDiffusionDenoiser",
     "NormalizedSquaredError",
     "PCADenoiser",
     "PCADenoiserCV",
     "PCARegression",
+    "denoise_volumes",
 ]

@@ -5,7 +5,7 @@
 from itertools import pairwise
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
 # What a block of rows may take as a dense array, and how many blocks a task of dask sums. Sums are
 # larger than blocks: of these, two at a time.
@@ -52,6 +52,8 @@ def is_dask(X):
 
 def is_streamed(X):
     """Whether `X` is read by blocks: a dask array, or an array or sparse table in a file."""
+    if isinstance(X, np.ndarray) or issparse(X):  # also a view of a part of an AnnData in memory
+        return False
     libraries = ("h5py", "zarr", "anndata")
     return is_dask(X) or isinstance(X, Columns) or type(X).__module__.split(".")[0] in libraries
 

@@ -2,20 +2,66 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What denoisers of counts check, and how they go through cells."""
 
-import warnings
-
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from selfsupervised.partitions.thinning import refuse_negative
+from selfsupervised.core.sklearn_compat import as_the_user_wants, plain_inside
+from selfsupervised.core.warning import warn_user
+from selfsupervised.partitions.thinning import are_fractional, refuse_missing, refuse_negative
 
 CELLS_PER_BLOCK = 1024  # cells of which a dense result is computed at once
 
 
-class CellDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Base of the denoisers of counts that go through cells, block by block."""
+class TransformsGenes:
+    """A `transform` of all genes or of some; its frames have the columns that were asked for.
+
+    It stands before `TransformerMixin` and is none itself: scikit-learn would name all columns.
+    """
+
+    def transform(self, X, genes=None):
+        """Denoise samples of `fit` or others.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            What `fit` takes.
+        genes : array-like of int, bool or str, default=None
+            Numbers, a mask or names of the columns to compute; names are those of
+            `feature_names_in_`. None computes all.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or (n_samples, n_genes)
+            Dense; of which units, and of which dtype, the class says. A data frame if `set_output`
+            asks for it.
+
+        Raises
+        ------
+        ValueError
+            Negative or missing values, or other columns than in `fit`.
+        """
+        check_is_fitted(self)
+        columns = selected(genes, self)
+        values = plain_inside(self._denoised)(X, columns)
+        return as_the_user_wants(values, X, self, lambda: self.get_feature_names_out()[columns])
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of all columns, as `OneToOneFeatureMixin` does."""
+        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+
+    def _denoised(self, X, columns):
+        """These columns of the output, an ndarray; to be implemented."""
+        raise NotImplementedError
+
+
+class CellDenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Base of the denoisers of counts that go through cells, block by block.
+
+    Their output are expected counts, in molecules of the cell as it was measured; float64 or
+    float32 as the input.
+    """
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -24,30 +70,8 @@ class CellDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def transform(self, X, genes=None):
-        """Denoise cells of `fit` or others.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_cells, n_features)
-            Counts.
-        genes : array-like, default=None
-            Numbers, a mask or names of the genes to be denoised; all by default.
-
-        Returns
-        -------
-        ndarray of shape (n_cells, n_features) or (n_cells, n_genes)
-            Expected counts, in molecules of the cell as it was measured; float64 or float32 as
-            `X`.
-
-        Raises
-        ------
-        ValueError
-            Negative or missing values, or other genes than in `fit`.
-        """
-        check_is_fitted(self)
+    def _denoised(self, X, columns):
         X = check_table(self, X, reset=False)
-        columns = selected(genes, self)
         expected = self._expectation(columns)
         out = np.empty((X.shape[0], columns.size), dtype=X.dtype)
         for start in range(0, X.shape[0], CELLS_PER_BLOCK):
@@ -79,17 +103,18 @@ def check_table(estimator, X, *, reset):
         reset=reset,
         accept_sparse="csr",
         dtype=[np.float64, np.float32],
+        ensure_all_finite=False,
         ensure_min_samples=2 if reset else 1,
     )
     table = sparse.csr_array(X, copy=True)
     table.sum_duplicates()
+    refuse_missing(table, caller=caller)
     refuse_negative(table, caller=caller)
-    if (table.data != np.rint(table.data)).any():
-        warnings.warn(
+    if are_fractional(table.data):
+        warn_user(
             f"{caller} expected whole counts, got fractional values; these look normalised or "
-            f"log-transformed. Pass the raw counts (in AnnData often layers['counts'] or raw).",
-            UserWarning,
-            stacklevel=4,
+            f"log-transformed. Pass the raw counts: in AnnData often adata.layers['counts'], or "
+            f"adata.raw.to_adata()."
         )
     return table
 

@@ -8,7 +8,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from selfsupervised.core.seeds import as_seed
-from selfsupervised.core.sklearn_compat import Interval, validate_parameters
+from selfsupervised.core.sklearn_compat import Interval, plain_inside, validate_parameters
 from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.networks.count_autoencoder import CountAutoencoder
 from selfsupervised.partitions.thinning import thin_counts
@@ -20,6 +20,7 @@ from selfsupervised.training.counts import (
 )
 from selfsupervised.training.net import new_net, seeded, train
 from selfsupervised.training.passes import choose_device
+from selfsupervised.training.saving import load_estimator, save_estimator
 
 N_EPOCHS = 20
 RATE_HALVINGS = (0.5, 0.75, 0.875)
@@ -64,6 +65,8 @@ class NegativeBinomialAutoencoder(CellDenoiser):
     ----------
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
+    target_sum_ : float
+        Total that cells are scaled to in the net, the median.
     held_out_loss_ : float
         Mean negative log-likelihood of the held-out molecules of 1024 random cells (or all), of
         the state that was kept.
@@ -78,6 +81,9 @@ class NegativeBinomialAutoencoder(CellDenoiser):
 
     Notes
     -----
+    **Twice the same.** With the same `random_state` and number of threads on a CPU the result is
+    the same to the last bit.
+
     **New cells** go through the network as those of `fit` do, each for itself: the output is
     what the network expects of a cell with such counts, in as many molecules as it has. Cells
     of a kind that was not there in `fit` come out as a mixture of kinds that were.
@@ -143,6 +149,7 @@ class NegativeBinomialAutoencoder(CellDenoiser):
         self.random_state = random_state
         self.verbose = verbose
 
+    @plain_inside
     def fit(self, X, y=None):
         """Train the network.
 
@@ -180,6 +187,7 @@ class NegativeBinomialAutoencoder(CellDenoiser):
             )
         seed, device = as_seed(self.random_state), choose_device(self.device)
         (seen, _), (held_out, _) = thin_counts(table, 1 - self.held_out, seed=(seed,))
+        self.target_sum_ = float(np.median(seen.sum(axis=1)))
         data = SharedMolecules(
             seen,
             fraction=self.fraction,
@@ -189,7 +197,8 @@ class NegativeBinomialAutoencoder(CellDenoiser):
             seed=seed,
         )
         with seeded(seed, device):
-            self.net_ = self._new_net(seen, held_out, seed, device)
+            valid = HeldOutMolecules(seen, held_out, seed=seed)
+            self.net_ = self._new_net(seen.sum(axis=0), valid, device)
             self.n_steps_ = train(self.net_, data)
         rows = [row for row in self.net_.history if "train_loss" in row]
         ends = np.cumsum([row["train_batch_count"] for row in rows])
@@ -199,23 +208,67 @@ class NegativeBinomialAutoencoder(CellDenoiser):
         self.held_out_loss_ = float(self.loss_curve_[:, 2].min())
         return self
 
-    def _new_net(self, seen, held_out, seed, device):
-        totals = seen.sum(axis=0) + 0.5  # a gene of which nothing is seen is not impossible
+    def save(self, path):
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where; ".safetensors" is the usual suffix.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If there is nothing to save.
+        """
+        save_estimator(self, path)
+
+    @classmethod
+    def load(cls, path, *, device="auto"):
+        """Read an estimator of this class that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file. Nothing in it is executed.
+        device : str, default="auto"
+            The parameter `device` from now on.
+
+        Returns
+        -------
+        estimator
+            Fitted; it transforms as the saved one did.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is damaged, of another kind, newer than this library, or holds an estimator of
+            another class.
+        """
+        return load_estimator(path, [cls], device=device)
+
+    def _new_net(self, molecules=None, valid=None, device=None):
+        """A net to be trained; or, without arguments, one to be given weights."""
+        if molecules is None:
+            molecules = np.zeros(self.n_features_in_)
+        totals = molecules + 0.5  # a gene of which nothing is seen is not impossible
         module = CountAutoencoder(
             totals / totals.sum(),
-            target_sum=float(np.median(seen.sum(axis=1))),
+            target_sum=self.target_sum_,
             width=self.width,
             n_latent=self.n_latent,
         )
         return new_net(
             module,
             NegativeBinomialLoss(),
-            device=device,
+            device=choose_device(self.device) if device is None else device,
             max_steps=self.max_steps,
             lr=self.lr,
             halvings=RATE_HALVINGS,
             patience=self.patience,
-            valid=HeldOutMolecules(seen, held_out, seed=seed),
+            valid=valid,
             verbose=self.verbose,
         )
 

@@ -9,7 +9,12 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
-from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.sklearn_compat import (
+    Interval,
+    StrOptions,
+    plain_inside,
+    validate_parameters,
+)
 from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.counts.normalizer import FORWARD, INVERSE, CountNormalizer, row_totals
 
@@ -126,6 +131,7 @@ class NeighborDiffusionDenoiser(CellDenoiser):
         self.transformation = transformation
         self.random_state = random_state
 
+    @plain_inside
     def fit(self, X, y=None):
         """Find the neighbours of each cell.
 

@@ -49,6 +49,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [0. , 0. ]])
     """
 
+    _gives_normalized = True
     _parameter_constraints: dict = {
         "target_sum": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
         "transformation": [StrOptions({"sqrt", "log1p"}), None],

@@ -6,20 +6,28 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from selfsupervised.core.seeds import as_seed
-from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised.core.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    plain_inside,
+    validate_parameters,
+)
 from selfsupervised.core.validation import without_duplicates
 from selfsupervised.counts._ranks import FORMS, fit_decoder, leading_axes
+from selfsupervised.counts._tables import TransformsGenes
 from selfsupervised.counts.normalizer import row_totals
 
 
-class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Keep what the leading principal components of a table tell, in the units of the table.
 
     Components are not centred, so that sparse tables stay sparse. How many to keep is what
-    the self-supervised loss tells: see `PCADenoiserCV` for counts, which tries all at once.
+    the self-supervised loss tells: see `PCADenoiserCV` for counts, which tries all at once. The
+    output is dense, in the same float dtype, float64 for integers.
 
     Parameters
     ----------
@@ -112,6 +120,7 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.target_tags.required = self.form == "regression" or self.shrink
         return tags
 
+    @plain_inside
     def fit(self, X, y=None):
         """Find the components.
 
@@ -150,26 +159,12 @@ class PCADenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         )
         return self
 
-    def transform(self, X):
-        """Denoise.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The table that was fitted, or other samples of the same features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            Dense, in the units of `X`; the same float dtype, float64 for integers. With a
-            normalizer these are expected counts, not negative.
-        """
-        check_is_fitted(self)
-        X = self._check(X)
+    def _denoised(self, X, columns):
+        X, decoder = self._check(X), self.decoder_[:, columns]
         if self.normalizer_ is None:
-            return (X @ self.components_.T) @ self.decoder_
+            return (X @ self.components_.T) @ decoder
         totals = row_totals(X)
-        out = (self.normalizer_.transform(X) @ self.components_.T) @ self.decoder_
+        out = (self.normalizer_.transform(X) @ self.components_.T) @ decoder
         return self.normalizer_.expected_counts(out, totals)
 
     def _check(self, X, reset=False):

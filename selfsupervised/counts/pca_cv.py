@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Principal components whose number the molecules choose (Noise2Self, Section 3.2)."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,18 +10,26 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.seeds import as_seed
-from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised.core.sklearn_compat import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    plain_inside,
+    validate_parameters,
+)
+from selfsupervised.core.warning import warn_user
 from selfsupervised.counts._choice import judge_ranks, learn_regression, simplest
 from selfsupervised.counts._ranks import FORMS, leading_axes, signs_of
 from selfsupervised.counts._row_blocks import is_streamed
-from selfsupervised.counts._tables import selected
+from selfsupervised.counts._tables import TransformsGenes
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_form, check_rank
 from selfsupervised.counts.streaming import fit_streamed, scores_of_blocks
-from selfsupervised.partitions.thinning import check_counts, refuse_negative
+from selfsupervised.evaluation.independence import warn_of_counts
+from selfsupervised.partitions.thinning import check_counts, refuse_missing, refuse_negative
 
 
-class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Denoise raw counts by as many principal components as predict held-out molecules best.
 
     The molecules of every cell are shared out into two halves, each half is normalised by
@@ -30,6 +37,9 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ranks are judged from one decomposition, and nothing dense of the size of the table is ever
     made. The components in `components_` are then those of all molecules; a regression on them
     is learned from both halves of the molecules of all cells.
+
+    `transform` gives normalised, transformed values, as of a cell with a total of
+    ``normalizer_.target_sum_``; float32, or float64 if the counts are.
 
     Parameters
     ----------
@@ -110,6 +120,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     (200, 2)
     """
 
+    _gives_normalized = True
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "form": [StrOptions(FORMS)],
@@ -157,6 +168,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.positive_only = True
         return tags
 
+    @plain_inside
     def fit(self, X, y=None):
         """Choose the rank, and find so many components of all molecules.
 
@@ -190,6 +202,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return fit_streamed(self, X, seed)
         counts = _as_counts(self._check(X, reset=True))
         check_rank(self, counts)
+        warn_of_counts(counts, caller="PCADenoiserCV")
         normalizer = CountNormalizer(self.target_sum, self.transformation)
         paths, by_sample, shrinkage = judge_ranks(self, counts, normalizer, seed)
         self._decide(paths, shrinkage, counts.shape, by_sample)
@@ -202,26 +215,7 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             regression = learn_regression(self, counts, normalizer, self.components_, seed)
         return self._set_decoder(regression)
 
-    def transform(self, X, genes=None):
-        """Denoised values, in normalised units.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Raw counts, of the cells that were fitted or of others.
-        genes : array-like of int, bool or str, default=None
-            Compute these features only; names are those of `feature_names_in_`. None computes
-            all, which is dense.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features) or (n_samples, n_genes)
-            Transformed counts as of a cell with a total of ``normalizer_.target_sum_``. float32,
-            or float64 if `X` is.
-        """
-        scores, components = self.transform_factors(X)
-        return scores @ (components if genes is None else components[:, selected(genes, self)])
-
+    @plain_inside
     def transform_factors(self, X):
         """Denoised values as a product of two small matrices.
 
@@ -265,6 +259,10 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._factors = turn * (strength * signs), basis * signs[:, None]
         return self
 
+    def _denoised(self, X, columns):
+        scores, components = self.transform_factors(X)
+        return scores @ components[:, columns]
+
     def _decide(self, paths, shrinkage, shape, by_sample=None):
         """Set the losses, the rank, and the weights of its components."""
         self.loss_path_splits_ = paths
@@ -280,11 +278,9 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             best = simplest(by_sample, best)
         # More components that are shrunk do no harm.
         if best + 1 == self.n_components < largest and not self.shrink:
-            warnings.warn(
+            warn_user(
                 f"PCADenoiserCV chose the largest rank it was to consider, "
                 f"n_components={self.n_components}; a larger one may be better.",
-                UserWarning,
-                stacklevel=4,
             )
         return best
 
@@ -296,8 +292,10 @@ class PCADenoiserCV(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             accept_sparse="csr",
             order="C",
             dtype="numeric",
+            ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )
+        refuse_missing(X, caller="PCADenoiserCV")
         refuse_negative(X, caller="PCADenoiserCV")
         return X
 

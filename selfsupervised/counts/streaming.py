@@ -13,13 +13,13 @@ Sums over blocks of cells add up, whatever the blocks, so they can be read from 
 the other, or be summed by the workers of a cluster; and so do sums over folds of cells.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
+from selfsupervised.core.warning import warn_user
 from selfsupervised.counts._choice import folds_of
 from selfsupervised.counts._moments import Moments, Scan, gather, single_or_double
 from selfsupervised.counts._ranks import make_decoder, regression_decoder, signs_of
@@ -277,12 +277,10 @@ def _check_answerable(estimator):
 
 def _warn_of_many(n_features):
     if n_features > MIN_GENES_TO_WARN:
-        warnings.warn(
+        warn_user(
             f"{CALLER} keeps at least four tables of {n_features} x {n_features} genes, "
             f"{8e-9 * n_features**2:.1f} GB each, and more on a cluster: choose fewer genes, such "
             f"as highly variable ones (mask_var in pp.denoise_counts).",
-            UserWarning,
-            stacklevel=4,
         )
 
 

@@ -13,7 +13,7 @@ from selfsupervised.core.validation import is_finite_number
 def fit_block(estimator, pair, fill):
     """A clone of `estimator`, fitted to predict the columns of `pair` on its visible rows."""
     hidden, columns = pair.where.any(axis=1), pair.columns
-    inputs, targets = pair.seen[~hidden][:, ~columns], pair.seen[~hidden][:, columns]
+    inputs, targets = pair.seen[~hidden][:, _beside(pair)], pair.seen[~hidden][:, columns]
     measured = ~np.isnan(targets).any(axis=1)  # what was not measured is no target
     if not measured.any():
         raise ValueError(
@@ -33,8 +33,13 @@ def predict_block(estimator, pair, fill):
     hidden = pair.where.any(axis=1)
     if not hidden.any():
         return pair.judged  # no row of this fold: nothing to predict
-    inputs = pair.seen[hidden][:, ~pair.columns]
+    inputs = pair.seen[hidden][:, _beside(pair)]
     return np.asarray(estimator.predict(_filled(inputs, fill))).reshape(-1)
+
+
+def _beside(pair):
+    """The columns that the block may be predicted from."""
+    return ~pair.columns if pair.beside is None else pair.beside
 
 
 def _filled(table, fill):

@@ -54,6 +54,30 @@ def learns(estimator):
     return is_regressor(estimator) or get_tags(estimator).requires_fit
 
 
+def copes_with_nan(estimator):
+    """Whether `estimator` takes missing values, or begins with an imputer that does."""
+    if hasattr(estimator, "steps"):  # whose own tag is that of none of its steps
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        return bool(steps) and copes_with_nan(steps[0])
+    return get_tags(estimator).input_tags.allow_nan
+
+
+def check_gives_counts(estimator):
+    """Raise if what `estimator` says of counts is in other units than they are.
+
+    A class whose outputs are normalised has the attribute ``_gives_normalized = True``.
+    """
+    steps = [step for _, step in estimator.steps] if hasattr(estimator, "steps") else [estimator]
+    for step in steps:
+        if getattr(step, "_gives_normalized", False):
+            raise ValueError(
+                f"{type(step).__name__} gives normalised values, which cannot be compared with "
+                f"counts: pass PCADenoiser(n_components, normalizer=CountNormalizer()), which "
+                f"gives expected counts, or a denoiser of normalised values with "
+                f"partition=MoleculeSplit(normalizer=CountNormalizer())."
+            )
+
+
 def holds_out(estimator):
     """Whether `fit` of `estimator` holds out entries by itself, on which it can be judged.
 

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import plain_inside
 from selfsupervised.core.validation import is_finite_number, is_table
 from selfsupervised.evaluation.column_blocks import fit_block, predict_block
 from selfsupervised.evaluation.default_partition import choose_partition, default_grid, spread
@@ -26,12 +27,20 @@ from selfsupervised.evaluation.estimators import (
     as_denoiser,
     channel_axis_of,
     check_forgets,
+    check_gives_counts,
+    copes_with_nan,
     has_one_pass,
     learns,
     shapes_of,
     why_no_denoiser,
 )
-from selfsupervised.evaluation.independence import warn_if_correlated
+from selfsupervised.evaluation.independence import (
+    table_key,
+    warn_if_correlated,
+    warn_of_counts,
+    warn_of_few,
+    warn_of_table,
+)
 from selfsupervised.evaluation.molecule_halves import check_other_rows, fit_on, learned_rows
 from selfsupervised.partitions import (
     FeatureBlocks,
@@ -118,7 +127,7 @@ class Judge:
 
     def _copes_with_nan(self):
         filled = is_finite_number(self.fill) or not is_regressor(self.denoiser)
-        return filled or get_tags(self.denoiser).input_tags.allow_nan
+        return filled or copes_with_nan(self.denoiser)
 
     # -- learning --------------------------------------------------------------------------
 
@@ -129,6 +138,9 @@ class Judge:
             self.estimators_ = [clone(self.denoiser)]
             return self
         check_forgets(self.denoiser)
+        self._learned_from = None
+        if isinstance(self.partition_, FeatureBlocks):
+            self._learned_from = table_key(measured.data)
         self.estimators_ = [self._fitted(pair) for pair in self._pairs(measured.data)]
         self._learned_rows = learned_rows(self.denoiser, measured.data)
         return self
@@ -148,10 +160,13 @@ class Judge:
         self.partition_ = choose_partition(
             self.partition, self.denoiser, measured.data, channel_axis=self.channel_axis
         )
+        if isinstance(self.partition_, MoleculeSplit):
+            check_gives_counts(self.denoiser)
         self._seed, self._learned_rows = as_seed(self.random_state), None
         # A partition that does not fit the data says so now.
         self._n_pairs(measured.data)
 
+    @plain_inside
     def _fitted(self, pair):
         if is_regressor(self.denoiser):
             return fit_block(self.denoiser, pair, self.fill)
@@ -162,7 +177,7 @@ class Judge:
     def output(self, measured, n_jobs=None):
         """The J-invariant output, ``f(x)_J = g(seen)_J`` for all pairs, as plain data."""
         if self._one_pass:
-            return self.estimators_[0].transform_donut(measured.data)
+            return plain_inside(self.estimators_[0].transform_donut)(measured.data)
         return assemble(measured.data, self.predictions(measured.data, n_jobs=n_jobs))
 
     def judged(self, measured, n_subsets=None, n_jobs=None):
@@ -185,12 +200,16 @@ class Judge:
         """
         data, channel_axis = measured.data, self.channel_axis
         check_other_rows(self._learned_rows, data)
+        if type(self.partition_) is MoleculeSplit:
+            warn_of_counts(data, self.partition_.overdispersion)
         warn_if_correlated(data, self.partition_, channel_axis=channel_axis, once=True)
         if not self._one_pass:
             predictions = self.predictions(data, n_subsets, n_jobs)
-            yield from ((pair.judged, prediction) for pair, prediction in predictions)
+            results = ((pair.judged, prediction) for pair, prediction in predictions)
+            of_blocks = isinstance(self.partition_, FeatureBlocks)
+            yield from self._table_judged(data, results) if of_blocks else results
             return
-        output = self.estimators_[0].transform_donut(data)
+        output = plain_inside(self.estimators_[0].transform_donut)(data)
         if n_subsets is None:
             yield from ((x.ravel(), f.ravel()) for x, f in zip(data, output, strict=True))
             return
@@ -199,6 +218,16 @@ class Judge:
         pairs = enumerate(grid.pairs(data, channel_axis=channel_axis))
         for _, pair in spread(pairs, n_pairs, n_subsets):
             yield pair.judged, pair.select(output)
+
+    def _table_judged(self, table, results):
+        """The same, and a look at the table before and at the errors after."""
+        learned_from_it = self._learned_from == table_key(table)
+        warn_of_table(table, self.partition_, learned_from_it=learned_from_it)
+        losses = []
+        for judged, predicted in results:
+            losses.append(np.square(predicted - judged))
+            yield judged, predicted
+        warn_of_few(np.concatenate(losses))
 
     def predictions(self, data, n_subsets=None, n_jobs=None):
         """Yield (pair, prediction of its judged entries), of all pairs or of some."""
@@ -242,6 +271,7 @@ class Judge:
             copy=not isinstance(self.partition_, PixelPartition),  # whose pairs own what is seen
         )
 
+    @plain_inside
     def _predicted(self, number, pair):
         if len(self.estimators_) > 1:
             estimator = self.estimators_[number]
@@ -251,6 +281,8 @@ class Judge:
             return pair, predict_block(estimator, pair, self.fill)
         seen = self._filled(pair, number)
         output = estimator.transform(seen)
+        if hasattr(output, "columns"):  # a frame, as `set_output` of the estimator asks for
+            output = np.asarray(output)
         given, got = shapes_of(seen), shapes_of(output)
         if given != got:
             raise ValueError(

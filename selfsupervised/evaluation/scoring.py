@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores that need no ground truth and cannot be fooled (Noise2Self, Proposition 1)."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.validation import check_noise_variance, is_finite_number, is_whole_number
+from selfsupervised.core.warning import warn_user
 from selfsupervised.evaluation.estimators import as_denoiser, channel_axis_of, holds_out, learns
 from selfsupervised.evaluation.judge import Judge, check_judged
 from selfsupervised.evaluation.losses import get_loss, mean_loss
@@ -202,12 +201,10 @@ def estimated_psnr(estimator, X, *, data_range, noise_variance=None, **kwargs):
         noise_variance = np.average(variances, weights=sizes)
     error = self_supervised_loss(estimator, X, **kwargs) - noise_variance
     if error <= 0:
-        warnings.warn(
+        warn_user(
             f"The loss does not exceed the noise variance {noise_variance:.4g}, so the error "
             f"cannot be told from zero; the noise may be weaker than assumed, or not independent "
             f"between pixels.",
-            UserWarning,
-            stacklevel=2,
         )
         return np.inf
     return float(10 * np.log10(data_range**2 / error))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Any network estimator from its file."""
 
+from selfsupervised.counts.autoencoder import NegativeBinomialAutoencoder
 from selfsupervised.images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from selfsupervised.images.noise2same import Noise2SameDenoiser
 from selfsupervised.images.noise2self import Noise2SelfDenoiser
@@ -10,6 +11,7 @@ from selfsupervised.images.self2self_plus import Self2SelfPlusDenoiser
 from selfsupervised.training.saving import load_estimator
 
 DENOISERS = [
+    NegativeBinomialAutoencoder,
     Neighbor2NeighborDenoiser,
     Noise2SameDenoiser,
     Noise2SelfDenoiser,

@@ -5,6 +5,7 @@
 from sklearn.base import BaseEstimator, clone
 
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.sklearn_compat import plain_inside
 from selfsupervised.partitions.pair import Pair, check_count
 from selfsupervised.partitions.thinning import thin_counts
 
@@ -114,8 +115,13 @@ class MoleculeSplit(BaseEstimator):
                 seed=(seed, repeat),
             )
             if self.normalizer is not None:
-                first, second = (clone(self.normalizer).fit_transform(x) for x in (first, second))
+                first, second = (_normalized(self.normalizer, x) for x in (first, second))
                 first_share = second_share = 1.0
             yield Pair(first, second, None, first_share, second_share)
             if self.symmetric:
                 yield Pair(second, first, None, second_share, first_share)
+
+
+@plain_inside
+def _normalized(normalizer, table):
+    return clone(normalizer).fit_transform(table)

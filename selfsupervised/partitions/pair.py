@@ -32,6 +32,8 @@ class Pair:
         Expected part of the whole that is in `seen` and in `judged`.
     columns : ndarray of bool of shape (n_features,), or None
         For blocks of a table: which columns are judged, even where no row is.
+    beside : ndarray of bool of shape (n_features,), or None
+        For blocks of a table: which columns these may be predicted from; None for all others.
     """
 
     seen: Any
@@ -40,6 +42,7 @@ class Pair:
     seen_share: Any = 1.0
     judged_share: Any = 1.0
     columns: Any = None
+    beside: Any = None
 
     def __iter__(self):
         return iter((self.seen, self.judged, self.where))

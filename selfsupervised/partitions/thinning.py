@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sharing counted molecules out into two independent samples."""
 
-import warnings
 from hashlib import blake2b
 
 import numpy as np
 from scipy import sparse
 
 from selfsupervised.core.validation import is_finite_number, without_duplicates
+from selfsupervised.core.warning import warn_user
+
+COUNT_ROUNDING = 1e-4  # how far, in parts of it, a count may be from a whole number
 
 
 def overlapping_fractions(fraction, capture_rate):
@@ -48,9 +50,25 @@ def refuse_negative(X, *, caller):
     if values.min(initial=0) < 0:
         raise ValueError(
             f"{caller} expected counts, got negative values (Negative values in data passed to "
-            f"{caller}), which look centred or scaled. Pass the raw counts (in AnnData often "
-            f"layers['counts'] or raw)."
+            f"{caller}), which look centred or scaled. Pass the raw counts: in AnnData often "
+            f"adata.layers['counts'], or adata.raw.to_adata()."
         )
+
+
+def refuse_missing(X, *, caller):
+    """Raise a ValueError if a value of a table, dense or sparse, is NaN or infinite."""
+    values = X.data if sparse.issparse(X) else X
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(
+            f"{caller} expected counts, got NaN or infinity: drop such rows, or put zeros."
+        )
+
+
+def are_fractional(values):
+    """Whether some values are no whole numbers, not even to rounding, as after expm1(log1p(x))."""
+    if values.dtype.kind != "f":
+        return False
+    return bool((np.abs(values - np.rint(values)) > COUNT_ROUNDING * np.maximum(values, 1)).any())
 
 
 def check_counts(X, *, caller):
@@ -81,20 +99,15 @@ def check_counts(X, *, caller):
         )
     table = _canonical(X)
     values = table.data
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(
-            f"{caller} expected counts, got NaN or infinity: drop such rows, or put zeros."
-        )
+    refuse_missing(table, caller=caller)
     refuse_negative(table, caller=caller)
     small = values.max(initial=0) < 2**31 - 1
     counts = np.rint(values).astype(np.int32 if small else np.int64)
-    if values.dtype.kind == "f" and (counts != values).any():
-        warnings.warn(
+    if are_fractional(values):
+        warn_user(
             f"{caller} expected whole counts, got fractional values, which are rounded; these look "
-            f"normalised or log-transformed. Pass the raw counts (in AnnData often "
-            f"layers['counts'] or raw).",
-            UserWarning,
-            stacklevel=4,
+            f"normalised or log-transformed. Pass the raw counts: in AnnData often "
+            f"adata.layers['counts'], or adata.raw.to_adata().",
         )
     table = _kept(table, counts)
     if table.nnz == 0:

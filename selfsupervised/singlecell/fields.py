@@ -6,6 +6,7 @@ anndata itself is not needed for that.
 """
 
 import numpy as np
+from scipy import sparse
 
 from selfsupervised.counts._row_blocks import Columns, is_dask, is_streamed
 
@@ -17,13 +18,21 @@ def table_of(adata, layer):
     if layer is not None:
         if layer not in adata.layers:
             raise missing(layer, "layers", adata.layers)
-        return adata.layers[layer]
+        return _plain(adata.layers[layer])
     if adata.X is None:
         raise ValueError(
             f"Expected counts in adata.X, which is empty: name a layer. Available layers: "
             f"{list(adata.layers)}."
         )
-    return adata.X
+    return _plain(adata.X)
+
+
+def _plain(table):
+    """A table in memory as NumPy or SciPy know it, without what makes it a view of an AnnData."""
+    if sparse.issparse(table):
+        kind = "array" if isinstance(table, sparse.sparray) else "matrix"
+        return getattr(sparse, f"{table.format}_{kind}")(table)
+    return np.asarray(table) if isinstance(table, np.ndarray) else table
 
 
 def missing(key, field, available):

@@ -5,6 +5,7 @@
 import numpy as np
 from scipy import sparse
 
+from selfsupervised.core.sklearn_compat import plain_inside
 from selfsupervised.counts._row_blocks import is_streamed, map_over_blocks
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.singlecell.fields import columns_of, missing, places_of, table_of
@@ -117,6 +118,7 @@ def _facts(adata, key):
     return adata.uns[key]
 
 
+@plain_inside
 def _normalized(table, facts, columns):
     """Some columns of the table, normalised as they were before denoising."""
     target, transformation = facts["target_sum"], facts["params"].get("transformation")

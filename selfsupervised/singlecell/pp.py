@@ -327,6 +327,11 @@ def _target(adata, copy):
             f"Expected an AnnData, got {type(adata).__name__}; for arrays use "
             f"selfsupervised.PCADenoiserCV or MoleculeSplit."
         )
+    if adata.isbacked and adata.is_view:
+        raise ValueError(
+            "Expected an AnnData that is whole or in memory, got a part of one that is backed by a "
+            "file, to which nothing can be written: use adata[...].to_memory()."
+        )
     if copy and adata.isbacked:
         raise ValueError(
             "copy=True expected an AnnData in memory, got one that is backed by a file: use "

@@ -124,7 +124,7 @@ def load_estimator(path, classes, *, module=None, device="auto"):
     header, tensors = _read(path)
     estimator_class = _class_of(header, classes, path)
     header["parameters"]["device"] = device
-    stored = header["parameters"]["module"]
+    stored = header["parameters"].get("module")
     if module is not None:
         header["parameters"]["module"] = None
     elif isinstance(stored, dict) and "foreign" in stored:
@@ -230,6 +230,8 @@ def _decode(value, tensors):
         return np.dtype(content[0]).type(_decode(content[1], tensors))
     if kind == "array":
         return tensors[content].numpy().copy()
+    if kind == "names":
+        return np.array(content, dtype=object)
     if kind == "optimizer":
         return OPTIMIZERS[content]
     if kind == "partition":
@@ -308,6 +310,8 @@ def _encode(value, tensors, where):
         native = value.dtype.newbyteorder("=")
         tensors[where] = torch.from_numpy(np.array(value, dtype=native, order="C"))
         return {"array": where}
+    if isinstance(value, np.ndarray) and all(isinstance(name, str) for name in value):
+        return {"names": [str(name) for name in value]}
     if type(value) in (list, tuple):
         items = [_encode(item, tensors, f"{where}.{i}") for i, item in enumerate(value)]
         return items if type(value) is list else {"tuple": items}

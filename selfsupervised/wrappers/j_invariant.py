@@ -9,8 +9,9 @@ signal plus the variance of the noise.
 
 from functools import partial
 
-from sklearn.base import BaseEstimator, TransformerMixin, is_regressor
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, is_regressor
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.evaluation.estimators import check_nested, why_no_denoiser
@@ -19,6 +20,11 @@ from selfsupervised.evaluation.losses import mean_loss
 from selfsupervised.partitions import FeatureBlocks, MoleculeSplit
 from selfsupervised.wrappers.function import denoiser_of
 from selfsupervised.wrappers.mixing import check_mix, mixed
+
+
+def _not_of_images(wrapper):
+    """Whether the outputs may have columns that have names."""
+    return not hasattr(wrapper, "estimators_") or hasattr(wrapper, "n_features_in_")
 
 
 class JInvariantWrapper(TransformerMixin, BaseEstimator):
@@ -139,6 +145,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         check_judged(self.estimator, self.fill)
         check_mix(self.mix, self.noise_variance)
+        for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)  # of a table that it was fitted to before
         judge = self._judge
         self._fitted = judge.fit(self._measure(judge, X, reset=True))
         self.estimators_, self.partition_ = judge.estimators_, judge.partition_
@@ -195,6 +203,21 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         already, and its score means nothing; wrap the whole pipeline instead.
         """
         return -mean_loss(self.judge(X))
+
+    @available_if(_not_of_images)
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the columns of the output: those of the input. For tables only.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names to use where `fit` was given none.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
 
     def judge(self, X, n_subsets=None):
         """Yield (measured, predicted from the rest) of each pair, or of `n_subsets` of them."""

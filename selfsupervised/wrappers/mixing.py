@@ -6,10 +6,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from selfsupervised.core.validation import check_noise_variance, is_finite_number
+from selfsupervised.core.warning import warn_user
 from selfsupervised.noise.level import noise_variance as estimated_variance
 from selfsupervised.noise.line import noise_line
 
 MIXTURE_NAMES = ("optimal", "local")
+MAX_VARIANCE_OF_LOSS = 1.05  # a noise variance cannot be larger than the loss, but for chance
 WINDOW_AREA_PIXELS = 300  # that a local loss is, in effect, the mean of
 
 
@@ -66,8 +68,23 @@ def mixed(out, data, mix, *, noise_variance=None, channel_axis=None):
             raise ValueError("mix='local' is for images; use mix='optimal' on a table.")
         if mix == "optimal" and noise_variance is None:
             raise ValueError("mix='optimal' on a table needs noise_variance; got None.")
-        return _mixed(out, data, mix, noise_variance, None)
+        return _mixed_table(out, data, mix, noise_variance)
     return [_mixed(f, x, mix, noise_variance, channel_axis) for f, x in zip(out, data, strict=True)]
+
+
+def _mixed_table(f, x, mix, noise_variance):
+    if mix == "optimal":
+        # Rows of one value, such as voxels outside of the head, are no evidence of any noise.
+        told = (np.nanmax(x, axis=1) > np.nanmin(x, axis=1)) | np.isnan(x).all(axis=1)
+        loss = np.nanmean(np.square(f - x)[told]) if told.any() else 0.0
+        if noise_variance > MAX_VARIANCE_OF_LOSS * loss:
+            warn_user(
+                f"noise_variance={noise_variance:.4g} exceeds the self-supervised loss, "
+                f"{loss:.4g}, which is that variance and an error beside it: the noise is weaker, "
+                f"or the columns share it. The mixture takes the J-invariant output alone."
+            )
+        mix = _share(noise_variance, loss)
+    return np.where(np.isnan(x), f, mix * f + (1 - mix) * x)
 
 
 def _mixed(f, x, mix, noise_variance, channel_axis):

@@ -395,7 +395,7 @@ def test_empty_cells_and_genes(X):
     ("change", "message"),
     [
         (lambda X: -X, "Negative values in data passed to"),
-        (lambda X: np.where(X == 3, np.nan, X), "contains NaN"),
+        (lambda X: np.where(X == 3, np.nan, X), "got NaN or infinity"),
         (lambda X: 0 * X, "without any molecule"),
         (lambda X: X[:1], "minimum of 2 is required"),
         (lambda X: X[:, :7], r"at most min\(n_samples, n_features\)=7, got 8"),
@@ -412,7 +412,7 @@ def test_other_kinds_of_counts(X):
     for same in (X.astype(np.float16), X.astype(np.uint8), sparse.csc_matrix(X), X.tolist()):
         assert_allclose(ss.PCADenoiserCV(4).fit(same).loss_path_, path, rtol=1e-5)
     with pytest.warns(
-        UserWarning, match=r"PCADenoiserCV expected whole .* layers\['counts'\]"
+        UserWarning, match=r"PCADenoiserCV expected whole .* adata.layers\['counts'\]"
     ) as w:
         ss.PCADenoiserCV(4).fit(np.log1p(X))
     assert len(w) == 1

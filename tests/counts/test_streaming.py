@@ -37,6 +37,7 @@ def assert_same(fitted, expected, rtol=1e-10):
     assert_allclose(fitted.normalizer_.target_sum_, expected.normalizer_.target_sum_)
 
 
+@pytest.mark.filterwarnings("ignore:.*exact copies")
 @pytest.mark.parametrize(
     "params",
     [
@@ -64,6 +65,7 @@ def test_any_blocks_as_in_memory(params):
         assert_allclose(fitted.transform(lazy).compute(), expected, atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:.*exact copies")
 def test_equal_cells_take_turns_across_blocks(monkeypatch):
     """Without the second look, equal cells in different blocks would be split alike."""
     X = np.repeat(made_counts(4), 10, axis=0)

@@ -165,6 +165,29 @@ def test_feature_blocks_fold_of_a_row_is_its_own(rng):
     )
 
 
+def test_contiguous_feature_blocks_with_a_gap(rng):
+    X = rng.normal(size=(30, 20))
+    partition = ss.FeatureBlocks(10, contiguous=True, gap=2)
+    pairs = list(partition.split(X))
+    assert (np.sum([pair.where for pair in pairs], axis=0) == 1).all()
+    for pair in pairs:
+        block, beside = np.flatnonzero(pair.columns), np.flatnonzero(pair.beside)
+        assert block.tolist() == list(range(block[0], block[0] + 2))
+        assert np.abs(block[:, None] - beside).min() == 3
+        assert np.isnan(pair.seen[pair.where.any(axis=1)][:, ~pair.beside]).all()
+        assert_array_equal(pair.seen[~pair.where.any(axis=1)], X[~pair.where.any(axis=1)])
+
+
+def test_many_feature_blocks_share_folds_that_what_is_hidden_does_not_tell(rng):
+    X = rng.normal(size=(40, 24))
+    for partition in (ss.FeatureBlocks(24), ss.FeatureBlocks(8, contiguous=True, gap=2)):
+        blocks = partition.blocks(X)
+        assert len({id(block.fold_of) for block in blocks}) == 2
+        for number, block in enumerate(blocks):
+            changed = X + 1e6 * ~block.beside
+            assert_array_equal(partition.blocks(changed)[number].fold_of, block.fold_of)
+
+
 @pytest.mark.parametrize("axis", [1, 2, -1])
 def test_repeats(rng, axis):
     X = np.moveaxis(rng.normal(size=(2, 3, 5, 6)), 1, axis)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 
 import selfsupervised as ss
 from cases import HAS_SINGLECELL
@@ -352,3 +353,47 @@ def test_plot_of_masked_genes(adata):
     assert_allclose(measured.collections[0].get_offsets(), values, rtol=1e-5)
     with pytest.raises(ValueError, match="'g1', which it leaves out"):
         ss.pl.denoised(adata, "g1", "g5")
+
+
+@pytest.mark.filterwarnings("ignore:The .mode.chained_assignment")  # anndata itself, of pandas 3
+@pytest.mark.parametrize("layer", [None, "counts"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix, sparse.csc_matrix])
+def test_a_view_in_memory_is_what_its_copy_is(container, layer):
+    adata = made(container if container is not np.asarray else lambda X: X)
+    rows = np.arange(N_CELLS) % 3 > 0
+    view, copied = adata[rows, 2:], adata[rows, 2:].copy()
+    options = {"layer": layer, "loss": "poisson", "genes": "all", "hold_out": 0.1, **QUICK}
+    results = ss.pp.denoise_counts(view, inplace=False, **options)
+    expected = ss.pp.denoise_counts(copied, inplace=False, **options)
+    for field, key in (("obsm", "denoised"), ("varm", "denoised"), ("layers", "denoised")):
+        assert_array_equal(results[field][key], expected[field][key])
+    assert_array_equal(
+        dense(results["uns"]["denoised"]["held_out"]),
+        dense(expected["uns"]["denoised"]["held_out"]),
+    )
+    halves = ss.pp.split_molecules(view, layer=layer, inplace=False)["layers"]
+    for key, half in ss.pp.split_molecules(copied, layer=layer, inplace=False)["layers"].items():
+        assert type(half) is type(halves[key])
+        assert_array_equal(dense(halves[key]), dense(half))
+
+
+@pytest.mark.filterwarnings("ignore:The .mode.chained_assignment")  # anndata itself, of pandas 3
+def test_a_part_of_a_file_is_refused_before_the_work(adata, tmp_path):
+    save(adata, tmp_path / "a.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "a.h5ad", backed="r")
+    with pytest.raises(ValueError, match=r"part of one that is backed.*to_memory\(\)"):
+        ss.pp.denoise_counts(backed[:50], **QUICK)
+    backed.file.close()
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_the_outputs_of_scikit_learn_do_not_matter(adata, output):
+    pytest.importorskip(output)
+    expected = ss.pp.denoise_counts(adata, inplace=False, genes=["g3"], **QUICK)
+    with config_context(transform_output=output):
+        results = ss.pp.denoise_counts(adata, inplace=False, genes=["g3"], **QUICK)
+        ss.pp.denoise_counts(adata, **QUICK)
+        pytest.importorskip("matplotlib")
+        ss.pl.denoised(adata, "g1", "g2")
+    assert_array_equal(results["obsm"]["denoised"], expected["obsm"]["denoised"])
+    assert_allclose(results["obsm"]["denoised_genes"], expected["obsm"]["denoised_genes"])

@@ -155,7 +155,9 @@ def test_all_that_was_learned_comes_back(X, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-@pytest.mark.parametrize("denoiser", DENOISERS)
+@pytest.mark.parametrize(
+    "denoiser", [cls for cls in DENOISERS if cls is not ss.NegativeBinomialAutoencoder]
+)
 def test_network_denoisers(denoiser, rng, tmp_path):
     X = rng.normal(10, 3, size=(1, 16, 17, 2)).astype(np.float32)
     module = partial(UNet, width=2, depth=1)
@@ -206,7 +208,7 @@ def test_compiled_weights_have_plain_names(X, tmp_path):
     out = fitted.transform(X)
     network = fitted.net_.module_.network
     fitted.net_.module_.network = torch.compile(network, backend="eager")
-    assert any(saving.COMPILED in name for name in fitted.net_.module_.state_dict())
+    assert any(saving.COMPILED_PREFIX in name for name in fitted.net_.module_.state_dict())
     loaded = load_estimator(saved(fitted, tmp_path / "a"), [Tiny])
     np.testing.assert_array_equal(loaded.transform(X), out)
 
@@ -221,7 +223,7 @@ def test_compiled_module_takes_plain_weights(X, tmp_path):
     path = saved(Tiny().fit(X), tmp_path / "a")
     changed(path, **{"class": "Compiling"})
     loaded = load_estimator(path, [Compiling])
-    assert any(saving.COMPILED in name for name in loaded.net_.module_.state_dict())
+    assert any(saving.COMPILED_PREFIX in name for name in loaded.net_.module_.state_dict())
     np.testing.assert_array_equal(
         loaded.net_.module_.state_dict()["network._orig_mod.stack.0.weight"],
         Tiny().fit(X).net_.module_.state_dict()["network.stack.0.weight"],
