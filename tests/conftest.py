@@ -1,10 +1,54 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
-from cases import smooth_image
+from cases import HAS_NETWORKS, smooth_image
+
+ANSWERS = {"no": [False], "yes": [True], "both": [False, True]}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--bfloat16",
+        choices=list(ANSWERS),
+        default="both",
+        help="what precision='auto' finds faster, whatever the machine: bfloat16 or not; with "
+        "'both' (the default) tests of networks run twice, the others in float32",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    if "bfloat16" in metafunc.fixturenames:
+        answers = ANSWERS[metafunc.config.getoption("bfloat16")]
+        ids = ["bfloat16" if answer else "float32" for answer in answers]
+        metafunc.parametrize("bfloat16", answers, ids=ids, indirect=True, scope="module")
+
+
+@contextmanager
+def auto_precision(*, bfloat16):
+    """precision="auto" is bfloat16 or not, whatever this machine is faster in."""
+    with pytest.MonkeyPatch.context() as patch:
+        if HAS_NETWORKS:
+            where = "selfsupervised.training.passes.bfloat16_is_faster"
+            patch.setattr(where, lambda device: bfloat16)
+        yield bfloat16
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_precision_on_all_machines(request):
+    with auto_precision(bfloat16=request.config.getoption("bfloat16") == "yes"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def bfloat16(request):
+    """Both worlds: whether precision="auto" is bfloat16, once so and once not."""
+    with auto_precision(bfloat16=request.param) as answer:
+        yield answer
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import selfsupervised as ss
 from cases import (
+    CLASSICAL_DENOISERS,
     COUNT_DENOISERS,
     IMAGE_DENOISERS,
     NETWORK_DENOISERS,
@@ -43,16 +44,20 @@ def expected_failures(estimator):
     return {}
 
 
-@parametrize_with_checks(
-    [
-        *TABLE_ESTIMATORS,
-        *map(RowsAsImages, IMAGE_DENOISERS),
-        *map(RowsAsImages, WRAPPED),
-        RowsAsMosaics(ss.BayerPacker()),
-    ],
-    expected_failed_checks=expected_failures,
-)
-def test_scikit_learn_battery(estimator, check):
+def scikit_learn_battery(estimators):
+    return parametrize_with_checks(estimators, expected_failed_checks=expected_failures)
+
+
+def denoiser_battery(estimators):
+    pairs = [
+        pytest.param(*pair, id=f"{type(pair[0]).__name__}{number}-{pair[1].__name__}")
+        for number, estimator in enumerate(estimators)
+        for pair in yield_denoiser_checks(estimator)
+    ]
+    return pytest.mark.parametrize(("estimator", "check"), pairs)
+
+
+def run_quietly(check, estimator):
     with warnings.catch_warnings():
         # Those of scikit-learn's own checks about the checks they skip.
         warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
@@ -61,15 +66,30 @@ def test_scikit_learn_battery(estimator, check):
         check(estimator)
 
 
-@pytest.mark.parametrize(
-    ("estimator", "check"),
+@scikit_learn_battery(
     [
-        pytest.param(*pair, id=f"{type(pair[0]).__name__}{number}-{pair[1].__name__}")
-        for number, estimator in enumerate([*IMAGE_DENOISERS, *WRAPPED, *COUNT_DENOISERS])
-        for pair in yield_denoiser_checks(estimator)
-    ],
+        *TABLE_ESTIMATORS,
+        *map(RowsAsImages, CLASSICAL_DENOISERS),
+        *map(RowsAsImages, WRAPPED),
+        RowsAsMosaics(ss.BayerPacker()),
+    ]
 )
+def test_scikit_learn_battery(estimator, check):
+    run_quietly(check, estimator)
+
+
+@scikit_learn_battery([*map(RowsAsImages, NETWORK_DENOISERS)])
+def test_scikit_learn_battery_of_networks(estimator, check, bfloat16):
+    run_quietly(check, estimator)
+
+
+@denoiser_battery([*CLASSICAL_DENOISERS, *WRAPPED, *COUNT_DENOISERS])
 def test_denoiser_battery(estimator, check):
+    check(estimator)
+
+
+@denoiser_battery(NETWORK_DENOISERS)
+def test_denoiser_battery_of_networks(estimator, check, bfloat16):
     check(estimator)
 
 

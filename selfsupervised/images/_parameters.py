@@ -46,8 +46,11 @@ SHARED = """
         default all steps are taken, and the last state is kept unless an earlier one was better
         by more than the standard error of the difference.
     precision : {{"auto", "float32", "bfloat16"}}, default="auto"
-        What the network computes in. "auto" is bfloat16, with channels last in memory, where
-        the processor or GPU has instructions for it, else float32.
+        What the layers within the network compute in. "auto" is bfloat16, with channels last in
+        memory, where that is faster: on GPUs of compute capability 8.0 or more, and on
+        processors with tile units (AMX); else float32. With other processors "bfloat16" may be
+        faster for wide networks. The last layer, what is added to it and all after it are in
+        float32 always; in a module of your own, what is run by `networks.in_float32`.
     device : str, default="auto"
         "cpu", "cuda", "cuda:1", "mps"; "auto" is the best that is there.
     compile : bool, default=False

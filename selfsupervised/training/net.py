@@ -12,6 +12,7 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import LambdaLR
 
+from selfsupervised.training.busy import Pace, short_waits
 from selfsupervised.training.callbacks import Average, BestState, Progress
 
 
@@ -111,6 +112,8 @@ def new_net(
         all_callbacks.append(
             ("schedule", LRScheduler(LambdaLR, lr_lambda=schedule, step_every="batch"))
         )
+    if torch.device(device).type == "cpu":
+        all_callbacks.append(("pace", Pace()))
     if verbose:
         all_callbacks.append(("progress", Progress(max_steps)))
     split = predefined_split(valid) if valid is not None and len(valid) else None
@@ -155,13 +158,14 @@ def train(net, crops):
     Warns
     -----
     UserWarning
-        If training was interrupted.
+        If training was interrupted, or steps on a CPU became ten times as slow as they were.
     """
     best = dict(net.callbacks_)["best"]
     n_epochs = -(-crops.max_steps // crops.n_batches)
     net.set_params(batch_size=crops.batch_size, max_epochs=n_epochs)
     try:
-        net.partial_fit(crops, y=None)
+        with short_waits():
+            net.partial_fit(crops, y=None)
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise

@@ -24,7 +24,8 @@ class Passes(nn.Module):
         What the network needs edges to be divisible by.
     bfloat16 : bool, default=False
         Whether convolutions and matrix products are computed in bfloat16 (`torch.autocast`).
-        Outputs are float32 all the same.
+        Outputs are float32 all the same, and so is all that the network itself computes
+        `in_float32`: those of this library their last layer and the mean that they add to.
     layout : torch.memory_format, default=torch.contiguous_format
         How batches and weights lie in memory; `torch.channels_last` (`torch.channels_last_3d`
         for volumes) suits bfloat16 and GPUs.
@@ -86,21 +87,27 @@ class Passes(nn.Module):
 def in_precision(network, multiple, precision, device, n_dims):
     """`Passes` in a precision, by name, with the layout in memory that goes with it.
 
-    "auto" is bfloat16 where the device has instructions for it, otherwise float32.
+    "auto" is bfloat16 where the device is faster in it, otherwise float32.
     """
-    bfloat16 = has_bfloat16(device) if precision == "auto" else precision == "bfloat16"
+    bfloat16 = bfloat16_is_faster(device) if precision == "auto" else precision == "bfloat16"
     layout = torch.contiguous_format
     if bfloat16 or device.type == "cuda":
         layout = torch.channels_last if n_dims == 2 else torch.channels_last_3d
     return Passes(network, multiple, bfloat16=bfloat16, layout=layout)
 
 
-def has_bfloat16(device):
-    """Whether a device has instructions for bfloat16, so that it is faster than float32.
+def bfloat16_is_faster(device):
+    """Whether networks are computed faster in bfloat16 than in float32: what "auto" asks.
+
+    A rule and no measurement, so that a fit comes out the same again on the same machine,
+    whatever else that is doing. On processors it asks for tile units (AMX). Instructions for
+    bfloat16 alone (AVX512-BF16) make wide networks faster and the narrow ones that are the
+    default here slower.
 
     Parameters
     ----------
     device : torch.device
+        Where.
 
     Returns
     -------
@@ -110,9 +117,8 @@ def has_bfloat16(device):
         # Before compute capability 8.0 it is emulated.
         return torch.cuda.get_device_capability(device)[0] >= 8
     if device.type == "cpu":
-        # Names of torch 2.6 and later; without them float32 is the safe answer.
-        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        return any(getattr(torch.cpu, name, bool)() for name in names)
+        # A name of torch 2.6 and later; without it float32 is the safe answer.
+        return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
     return False
 
 

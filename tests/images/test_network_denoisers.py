@@ -35,6 +35,7 @@ from selfsupervised.partitions.held_out import held_out  # noqa: E402
 from selfsupervised.training.data import fill_crops  # noqa: E402
 from selfsupervised.wrappers.mixing import mixed  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("bfloat16")
 every = pytest.mark.parametrize("denoiser", NETWORK_DENOISERS, ids=lambda d: type(d).__name__)
 
 
@@ -538,12 +539,14 @@ def test_noise2same_lambda_from_the_noise(clean, rng):
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by a C++ compiler")
 @pytest.mark.filterwarnings("ignore")  # torch has several of its own when it compiles
-def test_compiled(rng, tmp_path):
+def test_compiled(rng, tmp_path, bfloat16):
     X = rng.normal(100, 10, (1, 32, 32))
     plain = ss.Noise2SelfDenoiser(partial(DnCNN, width=4, depth=3), max_steps=3, patch_size=16)
     compiled = clone(plain).set_params(compile=True).fit(X)
     out = compiled.transform(X)
-    np.testing.assert_allclose(out, plain.fit(X).transform(X), rtol=1e-5)
+    # Compiled, features are rounded at other places: a few times by 2**-9 of their size.
+    tolerance = {"atol": 2**-8 * X.std()} if bfloat16 else {"rtol": 1e-5}
+    np.testing.assert_allclose(out, plain.fit(X).transform(X), **tolerance)
     assert type(compiled.net_.module_).__name__ == "OptimizedModule"
     compiled.save(tmp_path / "compiled")
     for same in (ss.load(tmp_path / "compiled"), pickle.loads(pickle.dumps(compiled))):

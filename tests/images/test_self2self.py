@@ -31,6 +31,7 @@ from selfsupervised.networks import (  # noqa: E402
 from selfsupervised.networks.filled import fill_by_mean, local_mean  # noqa: E402
 
 SMALL = {"module": partial(FilledUNet, width=4, depth=1), "n_predictions": 4, "batch_size": 2}
+pytestmark = pytest.mark.usefixtures("bfloat16")
 both = pytest.mark.parametrize(
     "denoiser", [ss.Self2SelfDenoiser(), ss.Self2SelfPlusDenoiser()], ids=["S2S", "S2S+"]
 )
@@ -120,7 +121,7 @@ def test_loss(norm, power):
 
 
 @pytest.fixture(scope="module")
-def fitted(noisy):
+def fitted(noisy, bfloat16):
     return ss.Self2SelfDenoiser(**SMALL, max_steps=30).fit(noisy[None])
 
 

@@ -158,7 +158,7 @@ def test_all_that_was_learned_comes_back(X, tmp_path):
 @pytest.mark.parametrize(
     "denoiser", [cls for cls in DENOISERS if cls is not ss.NegativeBinomialAutoencoder]
 )
-def test_network_denoisers(denoiser, rng, tmp_path):
+def test_network_denoisers(denoiser, rng, tmp_path, bfloat16):
     X = rng.normal(10, 3, size=(1, 16, 17, 2)).astype(np.float32)
     module = partial(UNet, width=2, depth=1)
     fitted = denoiser(module, max_steps=2, channel_axis=-1, device="cpu", random_state=4).fit(X)

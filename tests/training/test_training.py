@@ -20,8 +20,8 @@ from selfsupervised.training.net import halved, new_net, seeded, train  # noqa: 
 from selfsupervised.training.passes import (  # noqa: E402
     Passes,
     WeightedMSE,
+    bfloat16_is_faster,
     choose_device,
-    has_bfloat16,
     in_precision,
 )
 from selfsupervised.training.source import Source, is_lazy, random_place  # noqa: E402
@@ -297,12 +297,28 @@ def test_bfloat16_is_close_and_comes_back_as_float32(n_dims, shape):
 
 
 def test_auto_precision_follows_the_hardware(monkeypatch):
-    for has in (True, False):
-        name = "_is_avx512_bf16_supported"
-        monkeypatch.setattr(torch.cpu, name, lambda has=has: has, raising=False)
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
-        assert has_bfloat16(CPU) is has
-        assert in_precision(TinyNet(), 1, "auto", CPU, 2).in_bfloat16 is has
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    assert bfloat16_is_faster(CPU) is False
+    # Instructions without tile units are not enough.
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    assert bfloat16_is_faster(CPU) is False
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+    assert bfloat16_is_faster(CPU) is True
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")  # as before torch 2.6
+    assert bfloat16_is_faster(CPU) is False
+    for capability, faster in {(7, 5): False, (8, 0): True}.items():
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
+        assert bfloat16_is_faster(torch.device("cuda")) is faster
+    assert bfloat16_is_faster(torch.device("mps")) is False
+
+
+def test_auto_precision_is_the_faster_one(bfloat16):
+    passes = in_precision(TinyNet(), 1, "auto", CPU, 2)
+    assert passes.in_bfloat16 is bfloat16
+    assert (passes.layout != torch.contiguous_format) is bfloat16
+    assert in_precision(TinyNet(), 1, "bfloat16", CPU, 2).in_bfloat16
+    assert not in_precision(TinyNet(), 1, "float32", CPU, 2).in_bfloat16
 
 
 def test_devices(monkeypatch):
