@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from selfsupervised.auto.blind import in_a_line
 from selfsupervised.auto.denoise import FAMILIES, NETWORKS, denoise
-from selfsupervised.auto.search import in_a_line
 from selfsupervised.files.pictures import read_image, write_image
 from selfsupervised.noise.level import noise_level
 
