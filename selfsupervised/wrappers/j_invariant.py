@@ -206,7 +206,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
 
     @available_if(_not_of_images)
     def get_feature_names_out(self, input_features=None):
-        """Names of the columns of the output: those of the input. For tables only.
+        """Get the names of the columns of the output: those of the input. For tables only.
 
         Parameters
         ----------
