@@ -45,11 +45,9 @@ class TransformsGenes:
         check_is_fitted(self)
         columns = selected(genes, self)
         values = plain_inside(self._denoised)(X, columns)
-        return as_the_user_wants(values, X, self, lambda: self.get_feature_names_out()[columns])
-
-    def get_feature_names_out(self, input_features=None):
-        """Get the names of all columns, as `OneToOneFeatureMixin` does."""
-        return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+        return as_the_user_wants(
+            values, X, self, lambda: OneToOneFeatureMixin.get_feature_names_out(self)[columns]
+        )
 
     def _denoised(self, X, columns):
         """These columns of the output, an ndarray; to be implemented."""

@@ -19,6 +19,7 @@ from selfsupervised.core.sklearn_compat import (
 )
 from selfsupervised.core.warning import warn_user
 from selfsupervised.counts._choice import judge_ranks, learn_regression, simplest
+from selfsupervised.counts._gene_means import loss_of_gene_means
 from selfsupervised.counts._ranks import FORMS, leading_axes, signs_of
 from selfsupervised.counts._row_blocks import is_streamed
 from selfsupervised.counts._tables import TransformsGenes
@@ -79,6 +80,8 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
     loss_path_ : ndarray of shape (n_components,)
         Mean loss of ranks 1, 2, ... for an entry of the table; in squared transformed units of
         a half, or of Poisson counts of a half.
+    loss_of_means_ : float
+        The same of the baseline, the mean of each gene over all cells; NaN for tables in blocks.
     loss_path_splits_ : ndarray of shape (n_pairs, n_components)
         The same for every split, or every direction of every split.
     components_ : ndarray of shape (n_components_, n_features)
@@ -193,19 +196,22 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
         Warns
         -----
         UserWarning
-            Fractional values, which are rounded; a chosen rank that is the largest considered.
+            Fractional values, which are rounded; a chosen rank that is the largest considered; gene
+        means that predict as well as components.
         """
         validate_parameters(self)
         check_form(self)
         seed = as_seed(self.random_state)
         if is_streamed(X):
             return fit_streamed(self, X, seed)
-        counts = _as_counts(self._check(X, reset=True))
+        counts = whole_counts(self._check(X, reset=True))
         check_rank(self, counts)
         warn_of_counts(counts, caller="PCADenoiserCV")
         normalizer = CountNormalizer(self.target_sum, self.transformation)
         paths, by_sample, shrinkage = judge_ranks(self, counts, normalizer, seed)
         self._decide(paths, shrinkage, counts.shape, by_sample)
+        self.loss_of_means_ = loss_of_gene_means(counts, normalizer, self.loss, seed)
+        self._compare_with_means()
         self.normalizer_ = normalizer.fit(counts)
         self.components_, self.singular_values_, _ = leading_axes(
             self.normalizer_.transform(counts), self.n_components_, np.random.default_rng(seed)
@@ -284,6 +290,16 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
             )
         return best
 
+    def _compare_with_means(self):
+        best = self.loss_path_.min()
+        if best >= self.loss_of_means_ or (self.loss_path_[0] == best and self.n_components > 1):
+            warn_user(
+                f"PCADenoiserCV found no structure: no more than one component, which is about the "
+                f"mean of each gene, predicts held-out molecules (loss {best:.4g}; of gene means "
+                f"{self.loss_of_means_:.4g}). More molecules or cells, or genes that vary more, "
+                f"may show some."
+            )
+
     def _check(self, X, reset=False):
         X = validate_data(
             self,
@@ -306,7 +322,7 @@ def _as_float(X):
     return X.astype(np.float64 if double else np.float32, copy=False)
 
 
-def _as_counts(X):
+def whole_counts(X):
     """A clean CSR table of whole numbers in a float dtype."""
     X = _as_float(X)
     counts = check_counts(X, caller="PCADenoiserCV")

@@ -81,6 +81,7 @@ def fit_streamed(estimator, X, seed):
             paths.append(np.mean(losses, axis=0) / X.shape[1])
             shrinkages += weights
     estimator._decide(np.array(paths), np.mean(shrinkages, axis=0), X.shape)
+    estimator.loss_of_means_ = np.nan
     dtype = single_or_double(X.dtype)
     components, strength = _leading(sums.moments.whole, estimator.n_components_)
     estimator.components_ = components.astype(dtype)

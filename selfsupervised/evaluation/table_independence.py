@@ -84,7 +84,8 @@ def are_tied(table):
 
 def as_counts(X):
     """Counts as a sorted CSR table without zeros; None for what are no counts."""
-    table = sparse.csr_array(X)
+    half = X.dtype == np.float16  # which SciPy has no sparse tables of
+    table = sparse.csr_array(X.astype(np.float32) if half else X)
     if not np.isfinite(table.data).all() or table.data.min(initial=0) < 0:
         return None
     if not (table.has_canonical_format and table.data.all()):

@@ -103,6 +103,21 @@ def places_of(adata, genes, mask=None):
     return places
 
 
+def check_key(key):
+    """Raise unless `key` can name results."""
+    if not isinstance(key, str) or not key:
+        raise ValueError(f"Expected key_added to be a name such as 'denoised', got {key!r}.")
+
+
+def remove_stale(adata, key, results):
+    """Remove what an earlier call wrote under a key, if `results` will not replace it."""
+    if "loss_path" not in adata.uns.get(key, {}):  # written by somebody else
+        return
+    for field, name in (("obsm", f"{key}_genes"), ("layers", key), ("var", f"{key}_r2")):
+        if name in getattr(adata, field) and name not in results.get(field, {}):
+            del getattr(adata, field)[name]
+
+
 def write(adata, results, copy, inplace):
     """Write results, by field and key; return what the caller shall return."""
     if not inplace:

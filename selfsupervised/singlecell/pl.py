@@ -100,7 +100,8 @@ def denoised(adata, x, y, *, color=None, key="denoised", layer=None, axes=None, 
         (axes[1], "denoised", adata.obsm[key] @ loadings[places].T),
     ):
         colors = values[:, 2] if by_gene else None if color is None else adata.obs[color]
-        _scatter(axis, values[:, 0], values[:, 1], colors, color)
+        palette = adata.uns.get(f"{color}_colors")  # scanpy's
+        _scatter(axis, values[:, 0], values[:, 1], colors, color, palette)
         axis.set(title=title, xlabel=x, ylabel=y)
     if axes[1].get_legend_handles_labels()[0]:
         axes[1].legend(
@@ -142,16 +143,20 @@ def _axes(number):
     return axes[0]
 
 
-def _scatter(axis, x, y, colors, name):
+def _scatter(axis, x, y, colors, name, palette=None):
     if colors is None:
         axis.scatter(x, y, s=4, c="0.3")
     elif np.issubdtype(np.asarray(colors).dtype, np.number):
         axis.figure.colorbar(axis.scatter(x, y, s=4, c=colors), ax=axis, label=name)
     else:
         groups = colors.astype("category").cat
+        unknown = np.asarray(groups.codes < 0)
+        if unknown.any():
+            axis.scatter(x[unknown], y[unknown], s=4, label="NA", color="lightgray")
         for number, group in enumerate(groups.categories):
             inside = np.asarray(groups.codes == number)
-            axis.scatter(x[inside], y[inside], s=4, label=group, color=f"C{number % 10}")
+            color = f"C{number % 10}" if palette is None else palette[number]
+            axis.scatter(x[inside], y[inside], s=4, label=group, color=color)
 
 
 def _shown(axes, show):

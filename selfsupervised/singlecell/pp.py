@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Denoising of the counts in an AnnData, after the conventions of scanpy."""
 
+import warnings
 from importlib.metadata import version
 from numbers import Integral
 
@@ -12,17 +13,22 @@ from scipy import sparse
 
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.validation import is_finite_number
-from selfsupervised.counts import PCADenoiserCV
+from selfsupervised.counts import CountNormalizer, PCADenoiserCV
+from selfsupervised.counts._gene_means import r2_of_genes
 from selfsupervised.counts._row_blocks import check_streamed, is_dask, is_streamed, read_rows
+from selfsupervised.counts.pca_cv import whole_counts
 from selfsupervised.partitions.thinning import thin_counts
 from selfsupervised.singlecell.fields import (
     HIGHLY_VARIABLE_IF_THERE,
+    check_key,
     columns_of,
     genes_of,
     mask_of,
+    remove_stale,
     table_of,
     write,
 )
+from selfsupervised.singlecell.units import check_units, in_units
 
 __all__ = ["denoise_counts", "split_molecules"]
 
@@ -39,6 +45,7 @@ def denoise_counts(
     mask_var=HIGHLY_VARIABLE_IF_THERE,
     key_added="denoised",
     genes=None,
+    units=None,
     hold_out=None,
     copy=False,
     inplace=True,
@@ -70,6 +77,11 @@ def denoise_counts(
         Under which name results are written.
     genes : list of str or "all", default=None
         Write denoised values of these genes too. They take dense arrays.
+    units : {None, "counts", "log1p"}, default=None
+        Of these values. None leaves them normalised, by default square roots; such means follow a
+        cell's depth even for genes that tell nothing. "counts" are expected molecules of cells
+        that all have the same total, the median or `target_sum`; "log1p" are their logarithms. In
+        memory only.
     hold_out : float, default=None
         Keep this share of the molecules out of everything, for a final test. In memory only.
     copy : bool, default=False
@@ -94,13 +106,20 @@ def denoise_counts(
             zero for genes that are left out. The product of both is the denoised
             table, in the units of the normalisation: by default square roots of counts that are
             scaled to the median total.
+        ``var[key_added + "_r2"]`` : ndarray of float of shape (n_vars,)
+            How well held-out molecules of each gene are predicted by the others: 1 minus the
+            squared error over that of the gene's mean. 0 says that denoising tells no more than
+            the mean; NaN for genes that are left out. In memory only.
         ``uns[key_added]`` : dict
-            ``params``, ``n_comps``, ``loss_path`` (a loss for each rank), ``target_sum``,
+            ``params``, ``n_comps``, ``loss_path`` (a loss for each rank), ``loss_of_means`` (of
+            gene means, which is to be beaten), ``target_sum``,
             ``version``, and ``held_out`` (CSR) if asked for.
         ``obsm[key_added + "_genes"]`` : DataFrame of shape (n_obs, n_genes)
             If `genes` is a list.
         ``layers[key_added]`` : ndarray of shape (n_obs, n_vars)
             If `genes` is "all".
+
+        What an earlier call wrote under the same name, and this one does not, is removed.
 
     Raises
     ------
@@ -133,8 +152,10 @@ def denoise_counts(
     3
     """
     _check_choices(copy, inplace, method)
+    check_key(key_added)
     adata = _target(adata, copy)
     counts = table_of(adata, layer)
+    check_units(units, counts)
     mask, mask_name = mask_of(adata, mask_var)
     chosen = genes_of(adata, genes, mask)
     seed = as_seed(rng)
@@ -151,6 +172,7 @@ def denoise_counts(
         "layer": layer,
         "mask_var": mask_name,
         "hold_out": hold_out,
+        "units": units,
         "rng": seed,
         **model.get_params(),
     }
@@ -158,6 +180,7 @@ def denoise_counts(
         "params": {name: value for name, value in settings.items() if value is not None},
         "n_comps": model.n_components_,
         "loss_path": model.loss_path_,
+        "loss_of_means": model.loss_of_means_,
         "loss_path_splits": model.loss_path_splits_,
         "singular_values": model.singular_values_,
         "shrinkage": model.shrinkage_,
@@ -171,12 +194,18 @@ def denoise_counts(
         "varm": {key_added: loadings},
         "uns": {key_added: facts},
     }
+    if not is_streamed(counts):
+        results["var"] = {f"{key_added}_r2": _r2(adata, counts, model, mask, seed)}
     if isinstance(genes, str):
-        results["layers"] = {key_added: _product(adata, scores, loadings)}
+        values = _product(adata, scores, loadings)
+        results["layers"] = {key_added: in_units(values, counts, model.normalizer_, units)}
     elif genes is not None:
         values = scores @ loadings[chosen].T
+        values = in_units(values, counts, model.normalizer_, units)
         frame = pd.DataFrame(values, index=adata.obs_names, columns=adata.var_names[chosen])
         results["obsm"][f"{key_added}_genes"] = frame
+    if inplace:
+        remove_stale(adata, key_added, results)
     return write(adata, results, copy, inplace)
 
 
@@ -271,6 +300,18 @@ def _model(n_comps, max_comps, shape, seed, params):
     if not isinstance(n_comps, Integral) or isinstance(n_comps, bool):
         raise ValueError(f"Expected n_comps to be a whole number or 'auto', got {n_comps!r}.")
     return _FixedRank(int(n_comps), random_state=seed, **params)
+
+
+def _r2(adata, counts, model, mask, seed):
+    """For all genes, NaN for those that are left out."""
+    with warnings.catch_warnings():  # of fractions, the user has heard in fit
+        warnings.simplefilter("ignore")
+        table = whole_counts(counts)
+    normalizer = CountNormalizer(model.target_sum, model.transformation)
+    out = np.full(adata.n_vars, np.nan)
+    inside = slice(None) if mask is None else mask
+    out[inside] = r2_of_genes(table, normalizer, model.n_components_, seed)
+    return out
 
 
 def _hold_out(counts, share, seed):

@@ -84,7 +84,7 @@ def test_what_is_written(adata):
     assert_array_equal(dense(adata.raw.X), dense(before.raw.X))
     assert set(adata.layers) == set(before.layers)
     assert set(adata.obsm) == {"denoised", "denoised_genes"}
-    assert list(adata.obs) == list(before.obs) and list(adata.var) == list(before.var)
+    assert list(adata.obs) == list(before.obs) and list(adata.var) == ["denoised_r2"]
 
 
 def test_layer_gives_the_same(adata):
@@ -397,3 +397,80 @@ def test_the_outputs_of_scikit_learn_do_not_matter(adata, output):
         ss.pl.denoised(adata, "g1", "g2")
     assert_array_equal(results["obsm"]["denoised"], expected["obsm"]["denoised"])
     assert_allclose(results["obsm"]["denoised_genes"], expected["obsm"]["denoised_genes"])
+
+
+def test_r2_of_genes(adata):
+    rng = np.random.default_rng(1)
+    noise = rng.poisson(0.02 * dense(adata.X).sum(axis=1, keepdims=True), (N_CELLS, 5))
+    counts = np.hstack([dense(adata.X), noise, np.zeros((N_CELLS, 1))]).astype(np.float32)
+    mixed = anndata.AnnData(sparse.csr_matrix(counts))
+    mixed.var["highly_variable"] = np.arange(N_GENES + 6) != 3
+    ss.pp.denoise_counts(mixed, max_comps=8)
+    r2 = mixed.var["denoised_r2"].to_numpy()
+    assert np.isnan(r2[[3, -1]]).all()  # left out, and without molecules
+    # A gene that tells nothing is predicted no better than by its mean, the control is.
+    assert r2[N_GENES:-1].max() < 0.1 < np.nanmedian(r2[:N_GENES])
+    assert np.nanmax(r2[:N_GENES]) > 0.3
+    assert mixed.uns["denoised"]["loss_of_means"] > mixed.uns["denoised"]["loss_path"].min()
+
+
+@pytest.mark.parametrize("units", ["counts", "log1p"])
+def test_units_at_a_fixed_depth(units):
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(30), 3)[rng.integers(3, size=400)]
+    shares[:, :5] = 0.02  # genes that tell nothing
+    depth = rng.choice([200, 2000], 400)
+    adata = anndata.AnnData(rng.poisson(shares * depth[:, None]).astype(np.float32))
+    ss.pp.denoise_counts(adata, genes="all", units=units, target_sum=1000, max_comps=6)
+    values = adata.layers["denoised"]
+    ss.pp.denoise_counts(adata, genes=["0", "4"], units=units, target_sum=1000, max_comps=6)
+    assert_allclose(adata.obsm["denoised_genes"], values[:, [0, 4]], rtol=1e-4, atol=1e-4)
+    molecules = np.expm1(values) if units == "log1p" else values
+    assert_allclose(np.median(molecules.sum(axis=1)), 1000, rtol=0.05)
+    # Means of square roots follow the depth of a cell, expected molecules per depth do not.
+    ss.pp.denoise_counts(adata, genes="all", target_sum=1000, max_comps=6)
+    roots = adata.layers["denoised"]
+
+    def leak(table):
+        shallow, deep = table[depth == 200].mean(axis=0), table[depth == 2000].mean(axis=0)
+        return np.abs(shallow / deep - 1)[:5].mean()
+
+    assert leak(molecules) < 0.5 * leak(np.square(roots))
+
+
+def test_stale_results_are_removed(adata):
+    adata.layers["mine"] = adata.X.copy()
+    ss.pp.denoise_counts(adata, genes=["g1"], **QUICK)
+    assert "denoised_genes" in adata.obsm
+    ss.pp.denoise_counts(adata, genes="all", **QUICK)
+    assert "denoised_genes" not in adata.obsm and "denoised" in adata.layers
+    ss.pp.denoise_counts(adata, **QUICK)
+    assert "denoised" not in adata.layers and "denoised_r2" in adata.var
+    ss.pp.denoise_counts(adata, key_added="mine", **QUICK)  # somebody else's layer of that name
+    assert "mine" in adata.layers
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"key_added": ""}, "key_added to be a name"),
+        ({"key_added": 3}, "key_added to be a name"),
+        ({"units": "sqrt"}, "units to be one of"),
+    ],
+)
+def test_more_messages(adata, options, match):
+    with pytest.raises(ValueError, match=match):
+        ss.pp.denoise_counts(adata, **options)
+
+
+def test_colours_of_scanpy_and_of_nothing(adata):
+    pytest.importorskip("matplotlib")
+    from matplotlib.colors import to_rgba
+
+    adata.obs.loc[adata.obs_names[:9], "group"] = np.nan
+    adata.uns["group_colors"] = ["#ff0000", "#00ff00"]
+    ss.pp.denoise_counts(adata, **QUICK)
+    axes = ss.pl.denoised(adata, "g1", "g2", color="group")
+    colours = {c.get_label(): tuple(c.get_facecolor()[0]) for c in axes[0].collections}
+    expected = {"NA": "lightgray", "even": "#ff0000", "odd": "#00ff00"}
+    assert colours == {name: to_rgba(colour) for name, colour in expected.items()}
