@@ -29,14 +29,14 @@ class OutlierRemover(ImageDenoiser):
         Whether the last axis of the images holds channels, each of which has outliers of its
         own. The denoiser needs the same.
 
+    See Also
+    --------
+    MedianDenoiser : Replaces every pixel by the median of its neighbourhood, not outliers alone.
+
     Notes
     -----
     Points of a single pixel that are the picture, such as stars without a lens before them, cannot
     be told from hot pixels and are removed.
-
-    See Also
-    --------
-    MedianDenoiser : Replaces every pixel by the median of its neighbourhood, not outliers alone.
 
     Examples
     --------
