@@ -171,8 +171,8 @@ class Measurement:
         _check_measured(data[None], caller=caller)
         if np.prod(data.shape[:n_spatial]) == 1:
             raise ValueError(
-                f"{caller} expected more than one pixel, got shape {shape}: there is nothing to "
-                f"tell noise from."
+                f"{caller} expected more than one pixel, got shape {shape}: beside a lone one "
+                f"there is nothing to see."
             )
         given = np.ma.asarray(image)
         bare = BareImage(shape, given.dtype, dtype, keep_missing, np.ma.isMaskedArray(image))
