@@ -27,7 +27,7 @@ from selfsupervised.networks import (
     self_ensemble,
 )
 from selfsupervised.partitions import HeldOutPixels
-from selfsupervised.training.busy import short_waits
+from selfsupervised.training.busy import threads_that_fit
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
 from selfsupervised.training.net import new_net, seeded, train
 from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
@@ -345,7 +345,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             return passes(x)[0]
 
         module = partial(self_ensemble, network) if over_views else network
-        with short_waits(), torch.inference_mode():
+        with threads_that_fit(), torch.inference_mode():
             x = torch.from_numpy(x).to(self.net_.device)
             # Padded before it is turned, so that the views of a tile are tiles of the views.
             return padded(module, x, passes.multiple).cpu().numpy()

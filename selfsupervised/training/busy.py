@@ -1,16 +1,14 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""A machine with other work to do: threads that wait for each other, and steps that get slow.
+"""A machine with other work to do: no more threads than processors, and steps that get slow.
 
 The threads of a step meet some hundred times, and who comes first waits. OpenMP lets it spin, as
 that is faster if all threads are at work. If one is not, since another process has its processor,
-the others spin away what it needs, and a step takes up to forty times as long. With more threads
-than processors, GNU's OpenMP has them sleep instead, after a hundred turns (GOMP_SPINCOUNT in its
-manual): one more thread, asleep, is all it takes. Results are the same to the last bit, which
-they would not be with another number of threads for a step.
+the others spin away what it needs. Having them sleep instead, from within the process, was tried:
+it takes a quarter off the mean of steps on a busy machine and adds half to those on a quiet one.
+So the cure is left to the user, who is told of it when steps get slow.
 """
 
-import threading
 import time
 import warnings
 from contextlib import contextmanager
@@ -20,46 +18,30 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-PARALLEL_ELEMENTS = 2**17  # of a tensor that torch shares out between threads
 USUAL_STEPS = 20  # steps after which it is known how long one takes
 SLOW_STEPS = 5  # steps in a row that must be slow
 SLOW_FACTOR = 10
 
 
 @contextmanager
-def short_waits():
-    """Have torch's threads wait asleep, and take no more of them than there are processors.
+def threads_that_fit():
+    """Have torch take no more threads than there are processors, and as many as before after.
 
-    Processors are those that this process may use (affinity, quota of a container). The number
-    of threads is as it was afterwards. Where threads are not GNU's OpenMP, or fewer than
-    processors, the waits are as they always are.
+    Processors are those that this process may use (affinity, quota of a container).
 
     Yields
     ------
     None
     """
-    before, n_processors = torch.get_num_threads(), joblib.cpu_count()
-    n_threads = min(before, n_processors)
-    end = threading.Event()
-    sleeper = threading.Thread(target=_be_a_thread_of_openmp, args=(end,), daemon=True)
+    before = torch.get_num_threads()
+    n_threads = min(before, joblib.cpu_count())
     try:
         if n_threads < before:
             torch.set_num_threads(n_threads)
-        if 1 < n_threads == n_processors:
-            sleeper.start()
         yield
     finally:
-        end.set()
-        if sleeper.ident is not None:
-            sleeper.join()
         if n_threads < before:
             torch.set_num_threads(before)
-
-
-def _be_a_thread_of_openmp(end):
-    """Start a team of threads of one's own, and sleep."""
-    torch.ones(PARALLEL_ELEMENTS).add_(1)
-    end.wait()
 
 
 class Pace(Callback):

@@ -12,7 +12,7 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import LambdaLR
 
-from selfsupervised.training.busy import Pace, short_waits
+from selfsupervised.training.busy import Pace, threads_that_fit
 from selfsupervised.training.callbacks import Average, BestState, Progress
 
 
@@ -164,7 +164,7 @@ def train(net, crops):
     n_epochs = -(-crops.max_steps // crops.n_batches)
     net.set_params(batch_size=crops.batch_size, max_epochs=n_epochs)
     try:
-        with short_waits():
+        with threads_that_fit():
             net.partial_fit(crops, y=None)
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
