@@ -204,7 +204,7 @@ def of_networks(images):
     for number, denoiser in enumerate(denoisers):
         of = f"{type(denoiser).__name__} {number}"
         yield of, denoiser.fit_transform(stack)
-        yield f"{of}, losses", denoiser.loss_curve_
+        yield f"{of}, losses", denoiser.loss_curve_["held_out_loss"]
         yield f"{of}, score", denoiser.score(stack)
     colour = ss.Noise2SelfDenoiser(**shared, channel_axis=-1, fill="uniform")
     yield "network in colour", colour.fit_transform(images["colour"][None])

@@ -1,3 +1,4 @@
+from .auto.auto_denoiser import AutoDenoiser
 from .auto.denoise import denoise
 from .base import ImageDenoiser
 from .classical import (
@@ -20,6 +21,9 @@ from .counts import (
     denoise_volumes,
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
+from .displays.calibration import CalibrationDisplay
+from .displays.denoising import DenoisingDisplay
+from .displays.loss_curve import LossCurveDisplay
 from .evaluation.independence import CorrelatedNoiseWarning
 from .evaluation.risk import RiskScorer, estimated_risk
 from .evaluation.same_split import InSample, SameSplit
@@ -57,11 +61,14 @@ from .wrappers.outlier_remover import OutlierRemover
 from .wrappers.variance_stabilizer import VarianceStabilizer
 
 __all__ = [
+    "AutoDenoiser",
     "BayerPacker",
     "BilateralDenoiser",
+    "CalibrationDisplay",
     "ChannelNoise",
     "CorrelatedNoiseWarning",
     "CountNormalizer",
+    "DenoisingDisplay",
     "FeatureBlocks",
     "FunctionDenoiser",
     "GaussianDenoiser",
@@ -71,6 +78,7 @@ __all__ = [
     "InSample",
     "JInvariantWrapper",
     "LinearRegressionDenoiser",
+    "LossCurveDisplay",
     "MedianDenoiser",
     "MoleculeSplit",
     "NLRidgeDenoiser",

@@ -90,7 +90,8 @@ if HAS_NETWORKS:
         ss.Self2SelfDenoiser(**TINY, n_predictions=2),
         ss.Self2SelfPlusDenoiser(**TINY, n_predictions=2),
     ]
-IMAGE_DENOISERS = [*CLASSICAL_DENOISERS, *NETWORK_DENOISERS]
+AUTO = [ss.AutoDenoiser("gaussian")]
+IMAGE_DENOISERS = [*AUTO, *CLASSICAL_DENOISERS, *NETWORK_DENOISERS]
 WRAPPED = [
     ss.JInvariantWrapper(ss.GaussianDenoiser()),
     ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),

@@ -25,6 +25,7 @@ from selfsupervised.classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
+from selfsupervised.core.warning import warn_user
 from selfsupervised.evaluation.independence import CorrelatedNoiseWarning
 from selfsupervised.evaluation.same_split import SameSplit
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
@@ -129,7 +130,7 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
     found = GridSearchCV(
         wrapper,
         {"estimator": tried},
-        scoring=_Timed(scorer, tried[0], budget_s, verbose),
+        scoring=Timed(scorer, tried[0], budget_s, verbose),
         cv=SameSplit(),
         n_jobs=n_jobs,
         refit=_Preference(noise),
@@ -153,18 +154,17 @@ def _enough(crops, n_spatial):
 
 def _warn(correlation):
     lags = " and ".join(f"{lag:.2f}" for lag in correlation.lags[:, 0])
-    warnings.warn(
+    warn_user(
         f"denoise() found that neighbouring pixels share noise (correlation {lags} along the axes "
         f"of the image), as after demosaicing, JPEG or resampling. Such noise looks like fine "
         f"structure, and is removed gently or not at all. Denoise the raw image if there is one; "
         f"to try other methods, judge them with partition=PixelGrid(footprint="
         f"{correlation.footprint!r}) in a JInvariantWrapper.",
         CorrelatedNoiseWarning,
-        stacklevel=5,
     )
 
 
-class _Timed:
+class Timed:
     """A scorer that gives no score when time is over, except to the first candidate."""
 
     def __init__(self, scorer, first, budget_s, verbose):

@@ -122,7 +122,7 @@ def _report(image, channel_axis, options):
     seconds = time.perf_counter() - start
     print(candidates_table(search))
     print(
-        f"chosen: {in_a_line(search.best_estimator_.estimator)} in {seconds:.1f} s; "
+        f"chosen: {in_a_line(search.denoiser_)} in {seconds:.1f} s; "
         f"estimated noise level {_noise_level(image, channel_axis):.3g}"
     )
     return clean

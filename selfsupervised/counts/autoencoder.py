@@ -18,7 +18,7 @@ from selfsupervised.training.counts import (
     SharedMolecules,
     expected_counts,
 )
-from selfsupervised.training.net import new_net, seeded, train
+from selfsupervised.training.net import loss_curve, new_net, seeded, train
 from selfsupervised.training.passes import choose_device
 from selfsupervised.training.saving import load_estimator, save_estimator
 
@@ -70,8 +70,9 @@ class NegativeBinomialAutoencoder(CellDenoiser):
     held_out_loss_ : float
         Mean negative log-likelihood of the held-out molecules of 1024 random cells (or all), of
         the state that was kept.
-    loss_curve_ : ndarray of shape (n_epochs, 3)
-        At the end of each epoch the step, the mean training loss and the held-out loss.
+    loss_curve_ : dict of ndarray of shape (n_epochs,)
+        At the end of each epoch the ``"step"``, the mean ``"train_loss"`` and the
+        ``"held_out_loss"``, both negative log-likelihoods. See `LossCurveDisplay`.
     n_steps_ : int
         Number of steps taken.
     n_features_in_ : int
@@ -200,12 +201,8 @@ class NegativeBinomialAutoencoder(CellDenoiser):
             valid = HeldOutMolecules(seen, held_out, seed=seed)
             self.net_ = self._new_net(seen.sum(axis=0), valid, device)
             self.n_steps_ = train(self.net_, data)
-        rows = [row for row in self.net_.history if "train_loss" in row]
-        ends = np.cumsum([row["train_batch_count"] for row in rows])
-        self.loss_curve_ = np.array(
-            [(end, row["train_loss"], row["valid_loss"]) for end, row in zip(ends, rows)]
-        )
-        self.held_out_loss_ = float(self.loss_curve_[:, 2].min())
+        self.loss_curve_ = loss_curve(self.net_)
+        self.held_out_loss_ = float(self.loss_curve_["held_out_loss"].min())
         return self
 
     def save(self, path):

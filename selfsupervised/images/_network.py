@@ -29,7 +29,7 @@ from selfsupervised.networks import (
 from selfsupervised.partitions import HeldOutPixels
 from selfsupervised.training.busy import threads_that_fit
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
-from selfsupervised.training.net import new_net, seeded, train
+from selfsupervised.training.net import loss_curve, new_net, seeded, train
 from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
 from selfsupervised.training.source import Source
 from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
@@ -203,15 +203,8 @@ class NetworkDenoiser(Saved, ImageDenoiser):
     def _record(self, n_steps):
         """Note how the training went."""
         self.n_steps_ += n_steps
-        history, unit = self.net_.history, self.scale_**2
-        ends = np.cumsum([row.get("train_batch_count", 0) for row in history])
-        self.loss_curve_ = np.array(
-            [
-                (end, row["train_loss"], unit * row.get("valid_loss", np.nan))
-                for end, row in zip(ends, history)
-                if "train_loss" in row
-            ]
-        ).reshape(-1, 3)
+        unit = self.scale_**2
+        self.loss_curve_ = loss_curve(self.net_, unit)
         self.held_out_loss_ = float(unit * dict(self.net_.callbacks_)["best"].loss_)
         return self
 

@@ -98,9 +98,10 @@ ATTRIBUTES = """
         Mean squared error at the held-out pixels, in squared units of `X`, of the state that
         was kept, without test-time augmentation. NaN if the images are so small that none was
         held out.
-    loss_curve_ : ndarray of shape (n_epochs, 3)
-        At the end of each epoch the step, the mean training loss in the units of the paper's
-        loss for normalised data, and the held-out loss in squared units of `X`.
+    loss_curve_ : dict of ndarray of shape (n_epochs,)
+        At the end of each epoch the ``"step"``, the mean ``"train_loss"``, and the
+        ``"held_out_loss"``, NaN if nothing was held out. Both in squared units of `X`: the first
+        is the paper's loss for normalised data, times ``scale_**2``. See `LossCurveDisplay`.
     n_steps_ : int
         Number of steps taken, including those of earlier fits with ``warm_start=True``.
 """

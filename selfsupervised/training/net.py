@@ -6,6 +6,7 @@ import warnings
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import GradientNormClipping, LRScheduler
@@ -181,6 +182,30 @@ def train(net, crops):
             stacklevel=4,
         )
     return best.step_
+
+
+def loss_curve(net, unit=1.0):
+    """How training went, in named columns.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        After `train`.
+    unit : float, default=1.0
+        What losses are multiplied by.
+
+    Returns
+    -------
+    dict of ndarray of shape (n_epochs,)
+        At the end of each epoch the ``"step"``, the mean ``"train_loss"``, and the
+        ``"held_out_loss"``, NaN if nothing is held out.
+    """
+    rows = [row for row in net.history if "train_loss" in row]
+    return {
+        "step": np.cumsum([row["train_batch_count"] for row in rows], dtype=int),
+        "train_loss": unit * np.array([row["train_loss"] for row in rows]),
+        "held_out_loss": unit * np.array([row.get("valid_loss", np.nan) for row in rows]),
+    }
 
 
 def _is_out_of_memory(error):

@@ -230,8 +230,8 @@ def test_autoencoder_learns_and_keeps_the_best_state():
     out = denoiser.fit_transform(X)
     assert np.mean((out - rates) ** 2) < np.mean((X - rates) ** 2) / 3
     assert denoiser.n_steps_ == 80
-    assert denoiser.held_out_loss_ == denoiser.loss_curve_[:, 2].min()
-    assert denoiser.held_out_loss_ < denoiser.loss_curve_[0, 2]
+    assert denoiser.held_out_loss_ == denoiser.loss_curve_["held_out_loss"].min()
+    assert denoiser.held_out_loss_ < denoiser.loss_curve_["held_out_loss"][0]
 
 
 @needs_torch

@@ -159,7 +159,7 @@ def test_warm_start_goes_on(denoiser, noisy):
     fitted = clone(denoiser).set_params(warm_start=True, max_steps=3).fit(X)
     before, moments = weights(fitted)[0].copy(), (fitted.mean_, fitted.scale_)
     fitted.set_params(random_state=7, lr=1e-12).fit(X + 1)
-    assert fitted.n_steps_ == 6 and len(fitted.loss_curve_) == 3
+    assert fitted.n_steps_ == 6 and len(fitted.loss_curve_["step"]) == 3
     assert (fitted.mean_, fitted.scale_) == moments
     assert fitted.held_out_partition_.random_state == 0
     np.testing.assert_allclose(weights(fitted)[0], before, atol=1e-6)
@@ -172,8 +172,11 @@ def test_records(denoiser, noisy):
     fitted = clone(denoiser).set_params(max_steps=60).fit(noisy[None])
     assert fitted.n_steps_ == 60
     curve = fitted.loss_curve_
-    np.testing.assert_array_equal(curve[:, 0], np.arange(2, 61, 2))
-    assert fitted.held_out_loss_ in (curve[:, 2].min(), curve[-1, 2])
+    np.testing.assert_array_equal(curve["step"], np.arange(2, 61, 2))
+    in_units = clone(denoiser).set_params(max_steps=60).fit(10 * noisy[None]).loss_curve_
+    for column in ("train_loss", "held_out_loss"):  # both in squared units of the image
+        np.testing.assert_allclose(in_units[column][0], 100 * curve[column][0], rtol=1e-3)
+    assert fitted.held_out_loss_ in (curve["held_out_loss"].min(), curve["held_out_loss"][-1])
 
 
 def test_precision_and_options(noisy):

@@ -1,0 +1,115 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""From one image, and a method by name, to what is to be done to images like it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from selfsupervised.auto.application import Application, ByChannel
+from selfsupervised.auto.blind import search as blind_search
+from selfsupervised.auto.candidates import candidates, show_the_same
+from selfsupervised.auto.choose import MIN_SHARE, choose
+from selfsupervised.auto.crops import sample
+from selfsupervised.auto.explain import explain
+from selfsupervised.auto.families import members, search_members
+from selfsupervised.auto.look import look_at
+from selfsupervised.classical import NLRidgeDenoiser
+from selfsupervised.core.seeds import as_seed
+from selfsupervised.wrappers.function import FunctionDenoiser
+
+LOSS, ERROR = "self-supervised loss", "estimated error"
+
+
+class Decision(NamedTuple):
+    """What is to be done, what it does to the image it was decided on, and why.
+
+    Parameters
+    ----------
+    application : callable
+        From an image to the denoised image.
+    output : ndarray or None
+        That of the image; None if it was not computed on the way.
+    denoiser : estimator
+        What was chosen, fitted; where channels differ, of the first that has noise.
+    search : GridSearchCV or None
+        What was compared; None if there was nothing to compare.
+    judged_by : str
+        What the scores of the search are minus of.
+    """
+
+    application: Any
+    output: Any
+    denoiser: Any
+    search: Any
+    judged_by: str
+
+
+def decide(method, image, channel_axis, *, budget_s, **options):
+    """The decision for a method by name: "auto" or a family.
+
+    Parameters
+    ----------
+    method : str
+    image : ndarray of shape (*spatial) or (*spatial, n_channels)
+        Floats; NaN means "not measured".
+    channel_axis : {None, -1}
+    budget_s : float or None
+        For "auto".
+    **options
+        `loss`, `n_jobs`, `random_state` and `verbose` of `denoise`.
+
+    Returns
+    -------
+    Decision
+    """
+    if method == "auto":
+        return _auto(image, channel_axis, budget_s=budget_s, **options)
+    tried = members(method, image, channel_axis)
+    if len(tried) == 1:
+        denoiser = tried[0].fit(image[None])
+        return Decision(Application(denoiser, channel_axis), None, denoiser, None, LOSS)
+    search = search_members(tried, image, channel_axis, **options)
+    return _of_search(search, image, channel_axis)
+
+
+def _of_search(search, image, channel_axis, noise=None):
+    denoiser = clone(search.best_estimator_.estimator).fit(image[None])
+    known = noise is not None and isinstance(denoiser, NLRidgeDenoiser)
+    bound = noise.as_strong_as(denoiser.sigma) if known else None
+    application = Application(denoiser, channel_axis, noise=bound)
+    return Decision(application, None, denoiser, search, LOSS)
+
+
+def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose):
+    look = look_at(image, channel_axis)
+    noise, known = look.noise, look.image
+    options = {"n_jobs": n_jobs, "budget_s": budget_s, "verbose": verbose}
+    if look.many_outliers or look.correlated or loss != "mse":
+        search = blind_search(image, channel_axis, loss=loss, random_state=random_state, **options)
+        return _of_search(search, image, channel_axis, noise if look.correlated else None)
+    if channel_axis is not None and not show_the_same(known, noise):
+        return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
+    crops, tried = sample(known, channel_axis), candidates(known, noise)
+    seed = as_seed(random_state)
+    search, share = choose(crops, tried, noise, random_state=seed, **options)
+    denoiser = clone(search.best_estimator_.estimator).fit(known[None])
+    if isinstance(denoiser, FunctionDenoiser) or share < MIN_SHARE:
+        share = 0.0
+    if verbose:
+        explain(look, search, share)
+    application = Application(denoiser, channel_axis, cleans=True, noise=noise, share=share)
+    output = application.after_cleaning(known)
+    return Decision(application, output, denoiser, search, ERROR)
+
+
+def _each_channel(image, noise, **options):
+    """Each channel by itself."""
+    decisions = [_auto(channel, None, **options) for channel in np.moveaxis(image, -1, 0)]
+    application = ByChannel(tuple(decision.application for decision in decisions))
+    output = None
+    if all(decision.output is not None for decision in decisions):
+        output = np.stack([decision.output for decision in decisions], axis=-1)
+    first = next(c for c, channel in enumerate(noise.channels) if channel.level)
+    return decisions[first]._replace(application=application, output=output)
