@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from selfsupervised.core.bare_image import without_thin_axes
+from selfsupervised.core.callers import check_splits
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.scale import in_unit
 from selfsupervised.core.sklearn_compat import validate_parameters
@@ -41,6 +42,7 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
     _parameter_constraints: dict = {"channel_axis": [None, Integral]}
 
     def __sklearn_tags__(self):
+        check_splits()
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.two_d_array = False

@@ -91,8 +91,9 @@ class NLRidgeDenoiser(ImageDenoiser):
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels. They are turned to their
         principal axes, groups found in the first, and each axis combined on its own.
-    n_jobs : int, default=-1
-        Threads, as in joblib; by default one for each core.
+    n_jobs : int, default=None
+        Threads. As in scikit-learn, None is one, unless `joblib.parallel_config` says otherwise,
+        and -1 one for each core.
 
     Notes
     -----
@@ -141,7 +142,7 @@ class NLRidgeDenoiser(ImageDenoiser):
         step=None,
         noise_correlation=None,
         channel_axis=None,
-        n_jobs=-1,
+        n_jobs=None,
     ):
         self.sigma = sigma
         self.patch_size = patch_size

@@ -68,10 +68,12 @@ def check_denoiser(estimator, *, expected_failed_checks=None):
 
 
 def yield_denoiser_checks(estimator):
-    """Yield ``(estimator, check)`` for every check that applies.
+    """Yield pairs of `estimator` and a check, for ``pytest.mark.parametrize``.
 
-    Made for ``pytest.mark.parametrize("estimator, check", yield_denoiser_checks(...))``; a
-    check is a function of the estimator that raises `AssertionError`.
+    Parameters
+    ----------
+    estimator : estimator
+        Of images or of tables; checks that do not apply to it are left out.
     """
     general = [
         check_memory_layouts,

@@ -70,7 +70,8 @@ SHARED = """
         Seed of the held-out pixels, the weights of a new network, crops and masks. Torch's and
         NumPy's own random states are left alone.
     verbose : int, default=0
-        Above 0, a line on standard error shows the step, both losses and steps per second.
+        0 prints nothing; from 1 on, a line on standard error shows how far training is: the step,
+        both losses and steps per second.
 """
 
 INFERENCE = """
@@ -117,7 +118,7 @@ NOTES = """
     arrays that are computed when they are asked for.
 
     `transform` may be interrupted, and so may `fit`, which then keeps the best state so far,
-    with a warning.
+    with a warning; in a search, cross-validation or ensemble it ends that instead.
 """
 
 

@@ -165,3 +165,7 @@ def _shown(axes, show):
 
         plt.show()
     return axes
+
+
+def __dir__():
+    return __all__

@@ -379,3 +379,7 @@ def _target(adata, copy):
             "adata.copy(filename), or adata.to_memory()."
         )
     return adata.copy() if copy else adata
+
+
+def __dir__():
+    return __all__

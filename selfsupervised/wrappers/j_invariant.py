@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from selfsupervised.core.callers import check_splits
 from selfsupervised.evaluation.estimators import check_nested, why_no_denoiser
 from selfsupervised.evaluation.judge import Judge, check_judged
 from selfsupervised.evaluation.losses import mean_loss
@@ -118,6 +119,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     def __sklearn_tags__(self):
+        check_splits()
         tags = super().__sklearn_tags__()
         if why_no_denoiser(self.estimator) is None:
             denoiser = self._judge.denoiser
