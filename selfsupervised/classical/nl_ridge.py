@@ -25,6 +25,7 @@ from selfsupervised.classical._groups import (
 )
 from selfsupervised.core.memory import keep_freed_memory
 from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.core.types import ArrayLike
 
 # By number of spatial axes: edge of the patches in the first and the later passes, edge of the
 # window, distance of the references, and edge of the tiles, whose patches should fit the cache.
@@ -135,15 +136,15 @@ class NLRidgeDenoiser(ImageDenoiser):
 
     def __init__(
         self,
-        sigma=None,
+        sigma: float | None = None,
         *,
-        patch_size=None,
-        window=None,
-        step=None,
-        noise_correlation=None,
-        channel_axis=None,
-        n_jobs=None,
-    ):
+        patch_size: int | None = None,
+        window: int | None = None,
+        step: int | None = None,
+        noise_correlation: ArrayLike | None = None,
+        channel_axis: int | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.sigma = sigma
         self.patch_size = patch_size
         self.window = window

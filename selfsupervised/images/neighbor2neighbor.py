@@ -12,12 +12,15 @@ for g1(y). What differs between neighbours is corrected for by the network's own
 with no gradient through f(y) (Huang et al., Eq. 7).
 """
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.training.data import fill_crops, target_of
@@ -81,7 +84,10 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     """
 
     patch_multiple = 2
-    default_patch = {2: 128, 3: 32}  # in 2-D, pairs are of the size that others learn from
+    default_patch: dict[int, int] = {
+        2: 128,
+        3: 32,
+    }  # in 2-D, pairs are of the size that others learn from
 
     _parameter_constraints: dict = {
         **NetworkDenoiser._parameter_constraints,
@@ -91,36 +97,36 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        gamma=2,
-        sampler="random",
-        max_steps=2000,
-        batch_size=2,
-        patch_size=None,
-        augment=True,
-        lr=3e-3,
-        optimizer="Adam",
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        test_time_augmentation=True,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        gamma: float = 2,
+        sampler: Literal["fixed", "random"] = "random",
+        max_steps: int = 2000,
+        batch_size: int = 2,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool = True,
+        lr: float = 0.003,
+        optimizer: str | Callable[..., Any] = "Adam",
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        test_time_augmentation: bool = True,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """L_rec + gamma L_reg."""
         return Neighbor2NeighborLoss()
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Make g1(y) and y inputs; g2(y), which pixels were drawn, and gamma targets."""
         cells = (len(x), *x.shape[2:-2], x.shape[-2] // 2, x.shape[-1] // 2)
         first, second = map(torch.from_numpy, draw_pairs(cells, self.sampler, rng))

@@ -13,11 +13,14 @@ bounds the error, too, and is the smaller (Cauchy-Schwarz). It lets f use more o
 pays, such as at edges, and is the default.
 """
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.noise.level import noise_variance
@@ -92,6 +95,8 @@ class Noise2SameDenoiser(NetworkDenoiser):
     (2, 32, 32)
     """
 
+    lambda_: float
+
     _parameter_constraints: dict = {
         **NetworkDenoiser._parameter_constraints,
         "lambda_inv": [Interval(Real, 0, None, closed="left"), StrOptions({"noise"})],
@@ -102,34 +107,34 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        lambda_inv=2.0,
-        fill="neighbors",
-        masked=0.1,
-        local=True,
-        max_steps=2000,
-        batch_size=4,
-        patch_size=None,
-        augment=True,
-        lr=3e-3,
-        optimizer="Adam",
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        test_time_augmentation=True,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        lambda_inv: float | Literal["noise"] = 2.0,
+        fill: Literal["neighbors", "normal", "random_neighbor", "uniform"] = "neighbors",
+        masked: float = 0.1,
+        local: bool = True,
+        max_steps: int = 2000,
+        batch_size: int = 4,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool = True,
+        lr: float = 0.003,
+        optimizer: str | Callable[..., Any] = "Adam",
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        test_time_augmentation: bool = True,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def prepare(self, source):
+    def prepare(self, source: Any) -> None:
         """Find out lambda."""
         self.lambda_ = float(2 if self.lambda_inv == "noise" else self.lambda_inv)
         if self.lambda_inv == "noise":
@@ -137,12 +142,12 @@ class Noise2SameDenoiser(NetworkDenoiser):
             variances = [noise_variance(np.moveaxis(x, 0, -1), channel_axis=-1) for x in crops]
             self.lambda_ *= float(np.sqrt(np.mean(variances)))
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """L_rec + lambda_inv L_inv."""
         window = WINDOW_BOXES * box_edge(self.masked, self.n_dims_) if self.local else None
         return Noise2SameLoss(self.lambda_, window)
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Make x and x_Jc inputs; x, and where J is, targets."""
         J = draw_stratified(x.shape, self.masked, rng)
         seen = np.where(J, np.float32(np.nan), x)

@@ -11,9 +11,13 @@ A network g becomes such a function by replacing the pixels in J: f(x)_J = g(x_J
 (Batson & Royer, Eqs. 1 to 3). Each step takes one J, of random subsets that are drawn anew.
 """
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import numpy as np
 
 from selfsupervised.core.sklearn_compat import StrOptions
+from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.images._parameters import described
 from selfsupervised.partitions import PixelPartition, StratifiedPixels
@@ -94,37 +98,37 @@ class Noise2SelfDenoiser(NetworkDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        partition=None,
-        fill="neighbors",
-        inference="direct",
-        max_steps=2000,
-        batch_size=4,
-        patch_size=None,
-        augment=True,
-        lr=3e-3,
-        optimizer="Adam",
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        test_time_augmentation=True,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        partition: Any = None,
+        fill: str | float | None = "neighbors",
+        inference: Literal["direct", "j_invariant", "local", "optimal"] = "direct",
+        max_steps: int = 2000,
+        batch_size: int = 4,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool = True,
+        lr: float = 0.003,
+        optimizer: str | Callable[..., Any] = "Adam",
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        test_time_augmentation: bool = True,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """The squared error on J."""
         return Noise2SelfLoss()
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Make crops without one J inputs, and what they had there targets."""
         labels, n_subsets = subset_labels(self._partition, x.shape[1:], rng)
         J = labels == rng.integers(n_subsets)
@@ -132,7 +136,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         target = np.where(J, x, np.float32(np.nan))
         return fill_crops(seen, self.fill, seed=int(rng.integers(2**31))), target_of(target)
 
-    def infer(self, x):
+    def infer(self, x: Array) -> Any:
         """Output for a normalised image, by `inference`."""
         if self.inference == "direct":
             return super().infer(x)

@@ -11,7 +11,10 @@ As elements have independent noise, the loss is that of clean targets plus a con
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any, Literal
 
+from selfsupervised.core.types import RandomState
 from selfsupervised.images._parameters import described
 from selfsupervised.images._sampled import (
     FAST_DROPOUT,
@@ -116,37 +119,37 @@ class Self2SelfDenoiser(SampledDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        partial=None,
-        drop_probability=0.3,
-        dropout=None,
-        sampling=True,
-        loss="mse",
-        n_predictions=50,
-        keep_known=False,
-        schedule="fast",
-        max_steps=None,
-        batch_size=None,
-        patch_size=None,
-        augment=None,
-        lr=None,
-        optimizer=None,
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        partial: bool | None = None,
+        drop_probability: float = 0.3,
+        dropout: float | None = None,
+        sampling: bool = True,
+        loss: Literal["mae", "mse"] = "mse",
+        n_predictions: int = 50,
+        keep_known: bool = False,
+        schedule: Literal["fast", "paper"] = "fast",
+        max_steps: int | None = None,
+        batch_size: int | None = None,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool | Literal["flips"] | None = None,
+        lr: float | None = None,
+        optimizer: str | Callable[..., Any] | None = None,
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def default_module(self):
+    def default_module(self) -> Any:
         """What makes the network where `module` is None."""
         if self.partial is None and self.schedule == "fast":
             dropout = FAST_DROPOUT if self.dropout is None else self.dropout

@@ -8,12 +8,15 @@ With masks b, an image y and a metric Q of quality (Ko & Lee, Equations 8 to 13)
 """
 
 import functools
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.core.types import RandomState
 from selfsupervised.images._parameters import described
 from selfsupervised.images._sampled import (
     FAST_DROPOUT,
@@ -116,6 +119,8 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
     (1, 32, 32)
     """
 
+    data_range_: Any
+
     schedules = SCHEDULES
     _parameter_constraints: dict = {
         **SampledDenoiser._parameter_constraints,
@@ -127,40 +132,40 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        gated=True,
-        drop_probability=0.4,
-        dropout=None,
-        sampling=True,
-        loss="mae",
-        iqa=None,
-        iqa_weight=None,
-        iqa_target=100.0,
-        n_predictions=500,
-        keep_known=False,
-        schedule="fast",
-        max_steps=None,
-        batch_size=None,
-        patch_size=None,
-        augment=None,
-        lr=None,
-        optimizer=None,
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        gated: bool = True,
+        drop_probability: float = 0.4,
+        dropout: float | None = None,
+        sampling: bool = True,
+        loss: Literal["mae", "mse"] = "mae",
+        iqa: Callable[..., Any] | str | None = None,
+        iqa_weight: float | None = None,
+        iqa_target: float = 100.0,
+        n_predictions: int = 500,
+        keep_known: bool = False,
+        schedule: Literal["fast", "paper"] = "fast",
+        max_steps: int | None = None,
+        batch_size: int | None = None,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool | Literal["flips"] | None = None,
+        lr: float | None = None,
+        optimizer: str | Callable[..., Any] | None = None,
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def default_module(self):
+    def default_module(self) -> Any:
         """What makes the network where `module` is None."""
         fast = self.schedule == "fast"
         dropout = self.dropout
@@ -169,7 +174,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         network = FilledUNet if fast else Self2SelfPlusUNet
         return functools.partial(network, gated=self.gated, dropout=dropout)
 
-    def prepare(self, source):
+    def prepare(self, source: Any) -> None:
         """Find the range of the data, for the metric."""
         if self.iqa is not None and self.iqa_weight is None and self.loss == "mse":
             raise ValueError(
@@ -182,7 +187,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
             low, high = min(map(np.nanmin, crops)), max(map(np.nanmax, crops))
             self.data_range_ = float(low), float(high)
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """The loss on what was dropped, with the metric if there is one."""
         if self.iqa is None:
             return super().criterion()
