@@ -43,7 +43,7 @@ $(DEMO_READY): pyproject.toml constraints.txt
 
 # What the tests need includes what the demo needs.
 $(TEST_READY): pyproject.toml constraints.txt
-	$(call install,$(VENV),constraints.txt,test$(comma)cli$(comma)plots$(comma)networks$(comma)lazy$(comma)singlecell)
+	$(call install,$(VENV),constraints.txt,test$(comma)cli$(comma)plots$(comma)networks$(comma)lazy$(comma)singlecell$(comma)notebook$(comma)examples)
 	@touch $(DEMO_READY) $@
 
 $(LOWEST_READY): pyproject.toml constraints-lowest.txt
