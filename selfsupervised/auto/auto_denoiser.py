@@ -12,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 import selfsupervised
 from selfsupervised.auto.application import Application
-from selfsupervised.auto.blind import in_a_line
 from selfsupervised.auto.decide import LOSS, Decision, decide
 from selfsupervised.auto.families import FAMILIES, NETWORKS
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.optional import optional
 from selfsupervised.core.types import Array, Estimator, Images, RandomState, Stack
 from selfsupervised.core.validation import is_finite_number
+from selfsupervised.core.words import in_short
 from selfsupervised.displays.calibration import CalibrationDisplay
 from selfsupervised.evaluation.estimators import channel_axis_of, why_no_denoiser
 from selfsupervised.wrappers.function import FunctionDenoiser
@@ -232,7 +232,7 @@ class AutoDenoiser(ImageDenoiser):
         pandas = optional("pandas", caller="AutoDenoiser.summary", extra="notebook")
         results, n_tried = self.cv_results_, len(self.cv_results_["params"])
         columns = {
-            "candidate": [in_a_line(params["estimator"]) for params in results["params"]],
+            "candidate": [in_short(params["estimator"]) for params in results["params"]],
             self.judged_by_.split()[-1]: -results["mean_test_score"],
             "seconds": results["mean_fit_time"] + results["mean_score_time"],
             "chosen": np.arange(n_tried) == self.best_index_,
@@ -262,7 +262,7 @@ class AutoDenoiser(ImageDenoiser):
             return text
         number = len(self.cv_results_["params"])
         among = f", of {number} candidates" if number > 1 else ""
-        return f"<{' '.join(text.split())}: {in_a_line(self.denoiser_)}{among}>"
+        return f"<{in_short(text)}: {in_short(self.denoiser_)}{among}>"
 
     def _denoise(self, image):
         return self.application_(image)

@@ -10,10 +10,12 @@ import numpy as np
 from sklearn.base import clone
 
 from selfsupervised.core.types import ArrayLike, Estimator, Images
+from selfsupervised.core.words import in_short
 from selfsupervised.displays.canvas import axes_for
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
 
 MAX_LABEL_CHARACTERS = 48
+NAMED_INCHES = 8.0  # half of it for the names
 MIN_LOG_RATIO = 10.0  # of the largest to the smallest value, from which on the axis is logarithmic
 
 
@@ -152,13 +154,13 @@ class CalibrationDisplay:
         CalibrationDisplay
             This one, with `ax_`, `figure_` and `line_`.
         """
-        (self.ax_,) = axes_for(ax, 1, caller="CalibrationDisplay")
+        named = not _are_numbers(self.values)
+        width = NAMED_INCHES if named else None
+        (self.ax_,) = axes_for(ax, 1, caller="CalibrationDisplay", width=width)
         self.figure_ = self.ax_.figure
         losses = np.asarray(self.losses, dtype=float)
-        if _are_numbers(self.values):
-            self._against_numbers(losses, line_kwargs)
-        else:
-            self._by_name(losses, line_kwargs)
+        draw = self._by_name if named else self._against_numbers
+        draw(losses, line_kwargs)
         return self
 
     def _chosen(self, losses):
@@ -233,22 +235,18 @@ def _what_varies(candidates):
             inner, values = _what_varies([value.get_params() for value in column])
             if _are_numbers(values):
                 return inner, values
-        return "candidate", [_in_a_line(value) for value in column]
+        return "candidate", [in_short(value) for value in column]
     if differing:
         chosen = [{name: params.get(name) for name in differing} for params in candidates]
         return "candidate", [
-            ", ".join(f"{name.rpartition('__')[2]}={_in_a_line(v)}" for name, v in params.items())
+            ", ".join(f"{name.rpartition('__')[2]}={in_short(v)}" for name, v in params.items())
             for params in chosen
         ]
-    return "candidate", [_in_a_line(list(params.values())) for params in candidates]
+    return "candidate", [in_short(list(params.values())) for params in candidates]
 
 
 def _are_numbers(values):
     return all(isinstance(v, (Real, np.number)) and not isinstance(v, bool) for v in values)
-
-
-def _in_a_line(value):
-    return " ".join(str(value).split())
 
 
 def _short(text):

@@ -9,7 +9,7 @@ from selfsupervised.core.optional import optional
 PANEL_INCHES = (4.0, 3.5)
 
 
-def axes_for(ax, number, *, caller):
+def axes_for(ax, number, *, caller, width=None):
     """The axes to draw on: new ones, or those of the user.
 
     Parameters
@@ -19,6 +19,8 @@ def axes_for(ax, number, *, caller):
         How many there must be.
     caller : str
         Who draws, for messages.
+    width : float, default=None
+        Of a new figure, in inches; by default that of so many panels.
 
     Returns
     -------
@@ -33,8 +35,7 @@ def axes_for(ax, number, *, caller):
     """
     pyplot = optional("matplotlib.pyplot", caller=caller, extra="plots")
     if ax is None:
-        width, height = PANEL_INCHES
-        size = (width * number, height)
+        size = (width or PANEL_INCHES[0] * number, PANEL_INCHES[1])
         figure = pyplot.figure(figsize=size, layout="constrained")
         return figure.subplots(1, number, squeeze=False)[0]
     axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()

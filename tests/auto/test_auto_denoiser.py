@@ -130,6 +130,9 @@ def test_repr_says_what_was_chosen(noisy):
     text = repr(found)
     assert text.startswith("<AutoDenoiser(): NLRidgeDenoiser(") and "candidates>" in text
     assert len(text.splitlines()) == 1 and len(text) < 120
+    assert " at 0x" not in repr(ss.denoise(noisy, abs, return_search=True)[1])
+    function = ss.denoise(noisy, lambda image: image, return_search=True)[1]
+    assert " at 0x" not in repr(function) and "func=lambda" in repr(function)
     _, alone = ss.denoise(noisy, "nl_ridge", return_search=True)
     assert "candidates" not in repr(alone)
     assert "AutoDenoiser" in found._repr_html_()
@@ -139,6 +142,7 @@ def test_summary(noisy):
     pytest.importorskip("pandas")
     _, found = ss.denoise(noisy, return_search=True)
     table = found.summary()
+    assert "FunctionDenoiser(func=unchanged)" in set(table["candidate"])
     assert list(table.columns) == ["candidate", "error", "seconds", "chosen"]
     assert table["error"].is_monotonic_increasing and table["chosen"].sum() == 1
     assert len(table) == len(found.cv_results_["params"]) and (table["seconds"] > 0).all()

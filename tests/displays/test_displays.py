@@ -59,6 +59,7 @@ def test_a_search_over_two_parameters(stack):
     display = ss.CalibrationDisplay.from_estimator(search)
     names = [label.get_text() for label in display.ax_.get_yticklabels()]
     assert len(names) == 6
+    display.figure_.draw_without_rendering()
     best = f"radius={search.best_params_['estimator__radius']}, mix={search.best_params_['mix']}"
     assert names[-1] == best
 
@@ -78,6 +79,7 @@ def test_kinds_that_denoise_compared(noisy):
     assert display.ax_.get_xlabel() == "estimated error"
     assert display.line_.get_xdata()[-1] == np.min(-found.cv_results_["mean_test_score"])
     assert all(len(name) <= 48 for name in names)
+    display.figure_.draw_without_rendering()  # there is room for the names
     _, found = ss.denoise(noisy, "total_variation", return_search=True)
     display = found.plot()
     assert display.ax_.get_xlabel() == "weight" and len(display.line_.get_xdata()) == 5
