@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
@@ -174,7 +175,7 @@ def test_what_cannot_be_drawn(stack):
 
 @pytest.mark.skipif(not HAS_NETWORKS, reason="networks are not installed")
 def test_loss_curves(noisy):
-    network = NETWORK_DENOISERS[0].set_params(max_steps=6).fit(noisy[None])
+    network = clone(NETWORK_DENOISERS[0]).set_params(max_steps=6).fit(noisy[None])
     display = ss.LossCurveDisplay.from_estimator(network, name="tiny")
     assert [line.get_label() for line in display.lines_] == ["tiny, training", "tiny, held out"]
     assert_array_equal(display.lines_[0].get_xdata(), network.loss_curve_["step"])
