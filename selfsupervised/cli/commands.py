@@ -19,6 +19,7 @@ METHODS = (
     "auto", "bilateral", "gaussian", "median", "neighbor2neighbor", "nl_ridge", "noise2same",
     "noise2self", "non_local_means", "self2self", "self2self_plus", "total_variation", "wavelet",
 )  # fmt: skip
+NETWORK_METHODS = ("neighbor2neighbor", "noise2same", "noise2self", "self2self", "self2self_plus")
 USAGE_STATUS, FAILED_STATUS = 2, 1
 EPILOG = "Every command says more with --help. Guide: docs/files.md."
 
@@ -67,7 +68,7 @@ def parser():
         "--version", action="version", version=f"selfsupervised {version('selfsupervised')}"
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_denoise, _demo):
+    for add in (_denoise, _train, _counts, _info, _demo):
         add(commands)
     return whole
 
@@ -98,8 +99,40 @@ def _denoise(commands):
         help="write estimates where the file says that nothing was measured",
     )  # fmt: skip
     _add_choice(one)
+    one.add_argument("--model", type=Path, help="a network that `train` wrote, instead of a choice")
     one.add_argument("--json", action="store_true", help="print a JSON object for each file")
     one.add_argument("-q", "--quiet", action="store_true", help="print only what went wrong")
+
+
+def _train(commands):
+    train = commands.add_parser("train", help="train one network on many pictures")
+    train.set_defaults(module="train")
+    train.add_argument("inputs", nargs="+", metavar="IN", help="as of denoise")
+    train.add_argument("--model", type=Path, required=True, help="where to write it: .safetensors")
+    train.add_argument(
+        "--method", default="noise2self", choices=NETWORK_METHODS, help="default: noise2self"
+    )
+    train.add_argument("--steps", type=int, metavar="N", help="of training; default: the method's")
+    _add_axes(train)
+    train.add_argument("--overwrite", action="store_true", help="replace a model that is there")
+    train.add_argument("-q", "--quiet", action="store_true", help="print only what went wrong")
+
+
+def _counts(commands):
+    counts = commands.add_parser("counts", help="denoise the counts of single cells in a file")
+    counts.set_defaults(module="counts")
+    counts.add_argument("input", metavar="IN.h5ad")
+    counts.add_argument("output", metavar="OUT.h5ad")
+    counts.add_argument("--layer", help="where the counts are; default: X")
+    counts.add_argument("--components", type=int, metavar="N", help="default: chosen")
+    counts.add_argument("--genes", help="also write denoised values of these, with commas, or all")
+    counts.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+
+
+def _info(commands):
+    info = commands.add_parser("info", help="versions, devices, and what else could be installed")
+    info.set_defaults(module="info")
+    info.add_argument("--json", action="store_true", help="print a JSON object")
 
 
 def _demo(commands):
@@ -108,6 +141,15 @@ def _demo(commands):
     demo.add_argument("--image", type=Path, help="default: scikit-image's camera with noise")
     demo.add_argument("--output-dir", type=Path, default=Path("demo-output"))
     _add_choice(demo)
+
+
+def _add_axes(command):
+    command.add_argument(
+        "--axes", metavar="TZCYX", help="what the axes are, if not what the file says"
+    )
+    command.add_argument(
+        "--over", metavar="ZYX", help="the axes that one image spans, such as TYX for a film"
+    )
 
 
 def _add_choice(command):

@@ -8,7 +8,9 @@ import time
 from dataclasses import asdict, dataclass
 from functools import partial
 
+import selfsupervised
 from selfsupervised.auto.blind import in_a_line
+from selfsupervised.auto.fitted import already_fitted
 from selfsupervised.cli.commands import FAILED_STATUS
 from selfsupervised.cli.inputs import check_outputs, expanded, output_of, why_not_written
 from selfsupervised.cli.one_file import denoise_file
@@ -54,7 +56,11 @@ def run(options):
 
 def _model(options):
     """The method: a name, or what `train` wrote."""
-    return options.method
+    if options.model is None:
+        return options.method
+    if not options.model.is_file():
+        raise FileNotFoundError(f"Expected a model at {options.model}, found no such file.")
+    return already_fitted(selfsupervised.load(options.model))
 
 
 def _one(path, output, options, model, bar, *, lone):

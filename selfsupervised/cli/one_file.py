@@ -48,8 +48,9 @@ def _picture(path, output, options, model, settings, *, say, step, check):
     picture = read_picture(path)
     check_can_hold(output, picture)
     outputs, found, n_images = [], [], 0
-    named = [_axes(path, part.axes, part.data.shape, options) for part in picture.parts]
+    named = [axes_of(path, part.axes, part.data.shape, options) for part in picture.parts]
     for part, axes in zip(picture.parts, named, strict=True):
+        _check_colours(path, axes, model)
         n = axes.n_images(part.data.shape)
         step.expect(n)
         if len(picture.parts) > 1 or n > 1 or options.axes or options.over:
@@ -71,13 +72,14 @@ def _picture(path, output, options, model, settings, *, say, step, check):
 
 def _zarr(path, output, options, model, settings, *, say, step, check):
     found, n_images, images = [], 0, zarr_images(path)
-    named = [_axes(path, image.axes, image.array.shape, options) for image in images]
+    named = [axes_of(path, image.axes, image.array.shape, options) for image in images]
     with replacing_folder(output) as beside:
         shutil.copytree(path, beside, dirs_exist_ok=True)
         copies = {image.name: image for image in zarr_images(beside, mode="r+")}
         for image, axes in zip(images, named, strict=True):
             counted = tuple(image.array.shape[axis] for axis in axes.batch)
             copy = copies[image.name]
+            _check_colours(path, axes, model)
             step.expect(int(np.prod(counted)))
             say(f"{image.name or path.name}: {axes.describe(image.array.shape)}")
 
@@ -97,8 +99,27 @@ def _zarr(path, output, options, model, settings, *, say, step, check):
     return found, named[0].names, n_images
 
 
-def _axes(path, said, shape, options):
-    """The axes of an array: what the user says, or the file."""
+def axes_of(path, said, shape, options):
+    """The axes of an array: what the user says, or the file.
+
+    Parameters
+    ----------
+    path : Path
+    said : str or None
+        What the file says.
+    shape : tuple of int
+    options : Namespace
+        With `axes` and `over`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If nobody says it, or they do not fit.
+    """
     names = options.axes or said
     if names is None:
         raise ValueError(
@@ -111,6 +132,14 @@ def _axes(path, said, shape, options):
     except ValueError as error:
         raise ValueError(_at_a_shell(str(error))) from error
     return axes
+
+
+def _check_colours(path, axes, model):
+    """Raise if a network was trained on pictures of another kind."""
+    given = None if axes.channel is None else -1
+    if not isinstance(model, str) and model.channel_axis != given:
+        trained, got = ("grey pictures", "in colour") if given else ("colour", "in grey")
+        raise ValueError(f"the model was trained on {trained}, got one {got}: {path}.")
 
 
 def _at_a_shell(message):

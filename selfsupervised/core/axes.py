@@ -100,7 +100,7 @@ class Axes:
 
     def image_at(self, array, index):
         """One image, as one of `to_images`, of an array that may be in a file."""
-        image = np.asarray(array[self._selection(index)])
+        image = np.asanyarray(array[self._selection(index)])
         return image if self.channel is None else np.moveaxis(image, self._channel_in_image, -1)
 
     def put(self, array, index, image):
