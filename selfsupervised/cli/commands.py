@@ -68,7 +68,7 @@ def parser():
         "--version", action="version", version=f"selfsupervised {version('selfsupervised')}"
     )
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_denoise, _train, _counts, _info, _demo):
+    for add in (_denoise, _compare, _train, _counts, _info, _demo):
         add(commands)
     return whole
 
@@ -102,6 +102,21 @@ def _denoise(commands):
     one.add_argument("--model", type=Path, help="a network that `train` wrote, instead of a choice")
     one.add_argument("--json", action="store_true", help="print a JSON object for each file")
     one.add_argument("-q", "--quiet", action="store_true", help="print only what went wrong")
+
+
+def _compare(commands):
+    compare = commands.add_parser("compare", help="try all methods on a picture; writes a page")
+    compare.set_defaults(module="compare")
+    compare.add_argument("input", metavar="IN", type=Path, help="of many images the middle one")
+    compare.add_argument(
+        "--methods", default="classical", metavar="LIST",
+        help="names with commas, or classical (default), or all, which trains networks",
+    )  # fmt: skip
+    compare.add_argument("--html", type=Path, metavar="PAGE", help="default: NAME-compare.html")
+    _add_axes(compare)
+    compare.add_argument("--jobs", type=int, metavar="N", help="candidates computed at a time")
+    compare.add_argument("--overwrite", action="store_true", help="replace a page that is there")
+    compare.add_argument("--json", action="store_true", help="print a JSON object")
 
 
 def _train(commands):
