@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 
+from selfsupervised.auto.families import NETWORKS
 from selfsupervised.auto.series import denoise_each, denoise_series
 from selfsupervised.cli.panel import write_panel
+from selfsupervised.cli.progress import on_a_terminal
 from selfsupervised.core.axes import parse_axes
 from selfsupervised.core.files import replacing_folder
 from selfsupervised.files.pictures import check_can_hold, read_picture, write_picture
@@ -39,7 +41,10 @@ def denoise_file(path, output, options, model, *, say, step, check):
         The letters of the axes.
     n_images : int
     """
+    shown = not (options.quiet or options.json) and on_a_terminal()
+    trained = isinstance(model, str) and model in NETWORKS  # it says how far it is
     settings = {"n_jobs": options.jobs, "budget_s": options.budget}
+    settings["verbose"] = int(shown and trained)
     denoise = _zarr if is_zarr(path) else _picture
     return denoise(path, output, options, model, settings, say=say, step=step, check=check)
 
@@ -50,6 +55,7 @@ def _picture(path, output, options, model, settings, *, say, step, check):
     outputs, found, n_images = [], [], 0
     named = [axes_of(path, part.axes, part.data.shape, options) for part in picture.parts]
     for part, axes in zip(picture.parts, named, strict=True):
+        _check_values(path, part.data.dtype)
         _check_colours(path, axes, model)
         n = axes.n_images(part.data.shape)
         step.expect(n)
@@ -79,6 +85,7 @@ def _zarr(path, output, options, model, settings, *, say, step, check):
         for image, axes in zip(images, named, strict=True):
             counted = tuple(image.array.shape[axis] for axis in axes.batch)
             copy = copies[image.name]
+            _check_values(path, np.dtype(image.array.dtype))
             _check_colours(path, axes, model)
             step.expect(int(np.prod(counted)))
             say(f"{image.name or path.name}: {axes.describe(image.array.shape)}")
@@ -132,6 +139,15 @@ def axes_of(path, said, shape, options):
     except ValueError as error:
         raise ValueError(_at_a_shell(str(error))) from error
     return axes
+
+
+def _check_values(path, dtype):
+    """Raise if values are no real numbers."""
+    if dtype.kind not in "biuf":
+        raise ValueError(
+            f"Expected real numbers in {path}, got {dtype}; of complex ones write the real and the "
+            f"imaginary parts to files of their own."
+        )
 
 
 def _check_colours(path, axes, model):

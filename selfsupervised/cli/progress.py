@@ -31,10 +31,15 @@ class Progress:
             self.bar.clear()
 
 
+def on_a_terminal():
+    """Whether somebody looks on; in a pipe there is no progress."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def progress(unit, *, shown):
     """A `Progress`, which is shown if it is wanted and the errors go to a terminal."""
-    if not (shown and sys.stderr.isatty()):
+    if not (shown and on_a_terminal()):
         yield Progress()
         return
     with tqdm(unit=unit, total=0, leave=False, dynamic_ncols=True) as bar:

@@ -10,6 +10,7 @@ import selfsupervised
 from selfsupervised.auto.families import NETWORKS
 from selfsupervised.cli.inputs import expanded
 from selfsupervised.cli.one_file import axes_of
+from selfsupervised.cli.progress import on_a_terminal
 from selfsupervised.cli.words import warnings_in_words
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.files.pictures import read_picture
@@ -32,8 +33,9 @@ def run(options):
             "Expected all pictures in colour or all in grey, got both; train a network on each."
         )
     (channel_axis,) = colours
+    shown = not options.quiet and on_a_terminal()
     parameters = {"max_steps": options.steps} if options.steps else {}
-    denoiser = network(channel_axis=channel_axis, verbose=0 if options.quiet else 1, **parameters)
+    denoiser = network(channel_axis=channel_axis, verbose=int(shown), **parameters)
     start = time.perf_counter()
     with warnings_in_words("train"):
         denoiser.fit(images)

@@ -26,6 +26,8 @@ LIKE = {"JPEG": jpeg_like, "PNG": png_like}
 WEBP_LOSSLESS = b"VP8L"
 EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa")
 ORIENTATION = 274  # tag of EXIF
+# By format or mode: what is not written back.
+LOST = {"MPO": "the further pictures of the file", "P": "its palette, instead of which colours are"}
 METADATA = ("icc_profile", "exif", "xmp", "dpi")
 # Pillow reads more than 8 bits a colour of these as 8 bits.
 DEEP_DECODERS: dict[str, Any] = {
@@ -63,7 +65,7 @@ def read_photo(path):
         ) from error
     except (OSError, SyntaxError, struct.error) as error:
         raise ValueError(f"Expected a picture at {path}, could not read it: {error}") from error
-    lost = ("the further pictures of the file",) if kind == "MPO" else ()
+    lost = tuple(what for have, what in LOST.items() if have in (kind, mode))
     kind = {"MPO": "JPEG"}.get(kind, kind)
     colours = mode if mode in ("CMYK", "LAB", "YCbCr") else ""
     return Picture(path, (part,), kind, metadata, colours, content, lost)

@@ -45,7 +45,7 @@ class Part:
         n_alpha : int, default=0
             How many of the samples, which are along the axis S.
         nodata : float, default=None
-            The value that stands for "not measured"; NaN always does.
+            The value that stands for "not measured"; NaN and infinity always do.
         """
         if not n_alpha:
             return cls(data, axes, missing=_or_none(_no_values(data, nodata)))
@@ -90,7 +90,7 @@ class Part:
 
 def _no_values(data, nodata):
     """Where nothing was measured, by the file's own word."""
-    missing = np.isnan(data) if data.dtype.kind == "f" else np.zeros(data.shape, bool)
+    missing = ~np.isfinite(data) if data.dtype.kind == "f" else np.zeros(data.shape, bool)
     return missing if nodata is None else missing | (data == nodata)
 
 

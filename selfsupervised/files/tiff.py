@@ -93,6 +93,7 @@ def _picture(path, file):
         planes = list(series.pages) if whole else [first]
         pages += [(len(parts), n, page) for n, page in enumerate(planes) if page is not None]
         if colours is not None:
+            lost.append("its palette, instead of which colours are")
             data, axes = colours[data], axes + "S"
         parts.append(Part.of(data, axes, n_alpha=n_alpha(first), nodata=_nodata(first)))
     pages.sort(key=lambda found: found[2].index)

@@ -142,6 +142,7 @@ def test_json(folder, capsys):
         (["a.png", "--axes", "TYX"], "--axes 'TYX', which are 3, for an image of shape"),
         (["a.png", "--over", "ZYX"], "--over 'ZYX' names Z, which --axes 'YX' have not"),
         (["a.png", "--budget", "-1"], "budget_s to be seconds"),
+        (["complex.tif"], "Expected real numbers in complex.tif, got complex64"),
     ],
 )
 def test_what_cannot_be_begun_is_said_before_the_work(folder, capsys, arguments, message):
@@ -153,6 +154,7 @@ def test_what_cannot_be_begun_is_said_before_the_work(folder, capsys, arguments,
     (folder / "text.png").write_text("no picture")
     save("deep.png", noisy().astype(np.uint16) * 256)
     tifffile.imwrite("int16.tif", noisy().astype(np.int16))
+    tifffile.imwrite("complex.tif", noisy().astype(np.complex64))
     before = sorted(os.listdir())
     start = time.perf_counter()
     printed = fails(["denoise", *arguments], 2, capsys)
@@ -205,6 +207,15 @@ def test_unmeasured_stays_unless_asked(folder):
     main(["denoise", "in.tif", *FAST, "-q", "-o", "filled.tif", "--fill-missing"])
     np.testing.assert_array_equal(np.isnan(tifffile.imread("kept.tif")), np.isnan(data))
     assert not np.isnan(tifffile.imread("filled.tif")).any()
+
+
+def test_infinite_values_stay(folder):
+    data = noisy().astype(np.float32)
+    data[3, 4], data[7, 8] = np.inf, -np.inf
+    tifffile.imwrite("in.tif", data)
+    main(["denoise", "in.tif", *FAST, "-q"])
+    out = tifffile.imread("in-denoised.tif")
+    np.testing.assert_array_equal(np.isfinite(out), np.isfinite(data))
 
 
 def test_a_scan_of_single_bits(folder):

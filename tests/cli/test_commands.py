@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -124,6 +126,29 @@ def test_a_half_trained_network_is_not_saved(folder, monkeypatch, capsys):
     Image.fromarray(noisy()).save("a.png")
     fails(["train", "a.png", "--model", "m.safetensors"], 130, capsys)
     assert os.listdir() == ["a.png"]
+
+
+@networks
+@pytest.mark.parametrize("command", ["train", "denoise"])
+def test_ctrl_c_in_training(folder, command):
+    """As a user does it: a signal while a network is trained."""
+    Image.fromarray(np.tile(noisy(), (3, 3))).save("in.png")
+    arguments = {"train": ["--model", "m.safetensors"], "denoise": ["--method", "noise2self"]}
+    code = (
+        "import sys; sys.stderr.isatty = lambda: True; from selfsupervised.cli import main; "
+        f"main({[command, 'in.png', *arguments[command]]})"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        said = b""
+        while b"step " not in said and process.poll() is None:
+            said += process.stderr.read(1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"stopped; what was not complete was not written" in error
+    assert os.listdir() == ["in.png"]
 
 
 @pytest.mark.skipif(not HAS_SINGLECELL, reason="needs anndata")

@@ -210,6 +210,7 @@ def test_numbers_of_colours_become_colours(tmp_path, grey):
     image = Image.fromarray(GREY if grey else RGB)
     image = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
     image.save(tmp_path / "in.png")
+    assert "palette" in read_picture(tmp_path / "in.png").lost[0]
     after = round_trip(tmp_path / "in.png")
     assert after.mode == ("L" if grey else "RGB")
     np.testing.assert_array_equal(np.asarray(after), np.asarray(image.convert(after.mode)))
