@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
+from PIL import Image
 
 from selfsupervised.core.files import replacing
 from selfsupervised.files.picture import Part, Picture
@@ -17,6 +18,7 @@ from selfsupervised.files.tiff_pages import CAMERA_RAW, EXIF_POINTERS, colours_o
 SUFFIXES = (".tif", ".tiff")
 BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 COLOURS = {5: "CMYK", 8: "LAB"}  # of PhotometricInterpretation
+FAX, MIN_IS_WHITE = (2, 3, 4), 0  # of Compression, and of PhotometricInterpretation
 ICC, XMP, ORIENTATION = 34675, 700, 274
 PER_INCH = {2: 1.0, 3: 2.54}  # of ResolutionUnit: inch, centimetre
 MAX_CLASSIC_BYTES = 2**32 - 2**25  # what 32-bit places reach, and some for the tags
@@ -88,7 +90,7 @@ def _picture(path, file):
             lost.append("its smaller copies")
         if first.is_reduced:
             continue
-        data, axes, colours = series.asarray(), series.axes, colours_of(first)
+        data, axes, colours = _values(series, file), series.axes, colours_of(first)
         whole = len(series.pages) * int(np.prod(first.shape)) == data.size
         planes = list(series.pages) if whole else [first]
         pages += [(len(parts), n, page) for n, page in enumerate(planes) if page is not None]
@@ -110,6 +112,19 @@ def _picture(path, file):
     inks = COLOURS.get(int(first.photometric), "")
     what = tuple(dict.fromkeys(lost))
     return Picture(path, tuple(parts), "TIFF", _metadata(first), inks, stored, what)
+
+
+def _values(series, file):
+    """The samples of a series."""
+    if int(series.keyframe.compression) not in FAX:
+        return series.asarray()
+    planes = []  # by Pillow, as not every imagecodecs knows these compressions
+    with Image.open(file.filehandle.path) as image:
+        for page in series.pages:
+            image.seek(page.index)
+            white = np.asarray(image)
+            planes.append(~white if int(page.aspage().photometric) == MIN_IS_WHITE else white)
+    return np.stack(planes).reshape(series.shape)
 
 
 def _nodata(page):

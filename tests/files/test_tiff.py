@@ -273,12 +273,22 @@ def test_lossy_tiff_is_written_without_loss(tmp_path):
 
 @pytest.mark.parametrize("compression", ["group4", "tiff_ccitt", "group3"])
 def test_a_fax(tmp_path, compression):
-    Image.fromarray(GREY > 90).save(tmp_path / "in.tif", compression=compression, dpi=(200, 100))
+    pages = [Image.fromarray(level < GREY) for level in (90, 120)]
+    pages[0].save(
+        tmp_path / "in.tif",
+        compression=compression,
+        dpi=(200, 100),
+        save_all=True,
+        append_images=pages[1:],
+    )
     out = round_trip(tmp_path / "in.tif")
     with Image.open(tmp_path / "in.tif") as before, Image.open(out) as after:
-        assert after.mode == before.mode == "1"
-        np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
-        assert after.info["dpi"] == before.info["dpi"]
+        for page in range(2):
+            before.seek(page)
+            after.seek(page)
+            assert after.mode == before.mode == "1"
+            np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+            assert after.info["dpi"] == before.info["dpi"]
 
 
 def test_numbers_of_colours(tmp_path):
