@@ -3,7 +3,7 @@
 #   make demo [IMAGE=photo.png]   denoise an image (a built-in one by default), see demo-output/
 #   make test [ARGS="-k name"]    the whole suite, with branch coverage
 #   make test ARGS=... COV=       part of the suite: no coverage, so no coverage gate
-#   make lint                     ruff and mypy
+#   make lint                     ruff, mypy and pyright
 #   make test-lowest              the suite with the oldest supported versions (Python 3.11)
 #   make clean | distclean        remove what was produced | and the environments too
 
@@ -43,7 +43,7 @@ $(DEMO_READY): pyproject.toml constraints.txt
 
 # What the tests need includes what the demo needs.
 $(TEST_READY): pyproject.toml constraints.txt
-	$(call install,$(VENV),constraints.txt,test$(comma)cli$(comma)plots$(comma)networks$(comma)lazy$(comma)singlecell)
+	$(call install,$(VENV),constraints.txt,test$(comma)cli$(comma)plots$(comma)networks$(comma)lazy$(comma)singlecell$(comma)notebook$(comma)examples)
 	@touch $(DEMO_READY) $@
 
 $(LOWEST_READY): pyproject.toml constraints-lowest.txt
@@ -67,6 +67,7 @@ lint: $(TEST_READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
 	@rm -rf build dist demo-output htmlcov .coverage .coverage.* coverage.xml \

@@ -13,7 +13,11 @@ EXTRAS = {
     **dict.fromkeys(("torch", "skorch", "safetensors"), "networks"),
     **dict.fromkeys(("anndata", "pandas"), "singlecell"),
 }
-_lazy_getattr, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_lazy_getattr, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, "__version__"})
 
 
 def __getattr__(name):

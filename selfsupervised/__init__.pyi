@@ -1,3 +1,4 @@
+from . import estimator_checks, networks
 from .auto.auto_denoiser import AutoDenoiser
 from .auto.denoise import denoise
 from .base import ImageDenoiser
@@ -115,8 +116,10 @@ __all__ = [
     "estimate_noise",
     "estimated_psnr",
     "estimated_risk",
+    "estimator_checks",
     "fill_missing",
     "load",
+    "networks",
     "noise_autocovariance",
     "noise_correlation",
     "pl",

@@ -4,14 +4,17 @@
 
 from copy import copy
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from selfsupervised.core.bare_image import without_thin_axes
+from selfsupervised.core.callers import check_splits
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.scale import in_unit
 from selfsupervised.core.sklearn_compat import validate_parameters
+from selfsupervised.core.types import Array, Images, Stack
 from selfsupervised.evaluation.functions import apply_to_each
 from selfsupervised.evaluation.scoring import self_supervised_loss
 from selfsupervised.noise.level import noise_level
@@ -40,7 +43,8 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
     _drops_thin_axes = False
     _parameter_constraints: dict = {"channel_axis": [None, Integral]}
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        check_splits()
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
@@ -49,7 +53,7 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Check the parameters and the data; there is nothing to learn.
 
         Parameters
@@ -66,7 +70,11 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         self._check(X)
         return self
 
-    def transform(self, X):
+    @overload
+    def transform(self, X: list[Array]) -> list[Array]: ...
+    @overload
+    def transform(self, X: Stack) -> Array: ...
+    def transform(self, X: Any) -> Any:
         """Denoise.
 
         Parameters
@@ -87,7 +95,16 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
         """
         return self._apply("_denoise", X)
 
-    def score(self, X, y=None):
+    if TYPE_CHECKING:  # scikit-learn's has no types
+
+        @overload
+        def fit_transform(self, X: list[Array], y: Any = None) -> list[Array]: ...
+        @overload
+        def fit_transform(self, X: Stack, y: Any = None) -> Array: ...
+        def fit_transform(self, X: Any, y: Any = None) -> Any:
+            """Denoise as `fit` and `transform` one after another."""
+
+    def score(self, X: Images, y: Any = None) -> float:
         """Score by minus the self-supervised mean squared error: higher is better.
 
         Parameters

@@ -47,6 +47,18 @@ def test_exports_are_sorted_and_exist():
         ss.denoize  # noqa: B018
 
 
+def test_tab_shows_what_there_is():
+    assert {*ss.__all__, "__version__", "__all__", "__doc__"} <= set(dir(ss))
+    for name in ("networks", "estimator_checks"):
+        assert name in dir(ss)
+    if HAS_NETWORKS:
+        assert ss.networks.UNet
+    assert ss.estimator_checks.check_denoiser
+    if HAS_SINGLECELL:
+        assert dir(ss.pp) == ["denoise_counts", "split_molecules"]
+        assert dir(ss.pl) == ["denoised", "rank_loss"]
+
+
 def test_import_is_light():
     code = (
         "import sys, selfsupervised\n"

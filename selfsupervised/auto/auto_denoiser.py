@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The choice that `denoise` makes, as an estimator that goes on to other images."""
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import Any
+from typing import Any, Self, overload
 
 import numpy as np
 from sklearn.base import clone
@@ -16,6 +17,7 @@ from selfsupervised.auto.decide import LOSS, Decision, decide
 from selfsupervised.auto.families import FAMILIES, NETWORKS
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.optional import optional
+from selfsupervised.core.types import Array, Estimator, Images, RandomState, Stack
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.displays.calibration import CalibrationDisplay
 from selfsupervised.evaluation.estimators import channel_axis_of, why_no_denoiser
@@ -85,6 +87,11 @@ class AutoDenoiser(ImageDenoiser):
     (2, 32, 32)
     """
 
+    search_: Any
+    best_index_: int
+    best_score_: float
+    judged_by_: Any
+
     _sees_missing = True
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
@@ -101,15 +108,15 @@ class AutoDenoiser(ImageDenoiser):
 
     def __init__(
         self,
-        method="auto",
+        method: Estimator = "auto",
         *,
-        channel_axis=None,
-        loss="mse",
-        n_jobs=None,
-        random_state=0,
-        budget_s=None,
-        verbose=0,
-    ):
+        channel_axis: int | None = None,
+        loss: str | Callable[..., Any] = "mse",
+        n_jobs: int | None = None,
+        random_state: RandomState = 0,
+        budget_s: float | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.method = method
         self.channel_axis = channel_axis
         self.loss = loss
@@ -118,12 +125,12 @@ class AutoDenoiser(ImageDenoiser):
         self.budget_s = budget_s
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = True
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Choose a denoiser.
 
         Parameters
@@ -145,7 +152,11 @@ class AutoDenoiser(ImageDenoiser):
         self._choose(self._check(X))
         return self
 
-    def fit_transform(self, X, y=None):
+    @overload
+    def fit_transform(self, X: list[Array], y: Any = None) -> list[Array]: ...
+    @overload
+    def fit_transform(self, X: Stack, y: Any = None) -> Array: ...
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Choose a denoiser and apply it; faster than `fit` and `transform` one after another.
 
         Parameters
@@ -168,7 +179,11 @@ class AutoDenoiser(ImageDenoiser):
         pairs = zip(outputs, measured.data, strict=True)
         return measured.give_back([out.astype(image.dtype, copy=False) for out, image in pairs])
 
-    def transform(self, X):
+    @overload
+    def transform(self, X: list[Array]) -> list[Array]: ...
+    @overload
+    def transform(self, X: Stack) -> Array: ...
+    def transform(self, X: Any) -> Any:
         """Apply what was chosen.
 
         Parameters
@@ -191,14 +206,14 @@ class AutoDenoiser(ImageDenoiser):
         return super().transform(X)
 
     @property
-    def best_estimator_(self):
+    def best_estimator_(self) -> Any:
         """The winner as `search_` holds it, J-invariant or as it is applied."""
         check_is_fitted(self)
         if self.search_ is None:
             raise AttributeError("There was one candidate and no search: see denoiser_.")
         return self.search_.best_estimator_
 
-    def summary(self):
+    def summary(self) -> Any:
         """What was tried, the best first.
 
         Returns
@@ -225,7 +240,7 @@ class AutoDenoiser(ImageDenoiser):
         table = pandas.DataFrame(columns)
         return table.sort_values(table.columns[1], kind="stable", ignore_index=True)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> CalibrationDisplay:
         """Draw how candidates were judged.
 
         Parameters
@@ -241,7 +256,7 @@ class AutoDenoiser(ImageDenoiser):
         check_is_fitted(self)
         return CalibrationDisplay.from_estimator(self, ax=ax)
 
-    def __repr__(self, N_CHAR_MAX=700):
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         text = super().__repr__(N_CHAR_MAX)
         if not hasattr(self, "denoiser_"):
             return text

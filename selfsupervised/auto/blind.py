@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 from selfsupervised.auto.crops import sample
 from selfsupervised.auto.look import mosaic
+from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.classical import (
     BilateralDenoiser,
     GaussianDenoiser,
@@ -117,7 +118,7 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
     n_spatial = image.ndim - (channel_axis is not None)
     noise = look_at(mosaic(image, n_spatial), channel_axis)
     crops = sample(image, channel_axis)
-    tried = candidates(noise, n_spatial, channel_axis)
+    tried = in_all_threads(candidates(noise, n_spatial, channel_axis))
     partition, n_subsets = "auto", _enough(crops, n_spatial)
     if noise.correlation.footprint:
         _warn(noise.correlation)

@@ -15,6 +15,7 @@ from selfsupervised.auto.crops import sample
 from selfsupervised.auto.explain import explain
 from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.look import look_at
+from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.classical import NLRidgeDenoiser
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.wrappers.function import FunctionDenoiser
@@ -66,7 +67,7 @@ def decide(method, image, channel_axis, *, budget_s, **options):
     """
     if method == "auto":
         return _auto(image, channel_axis, budget_s=budget_s, **options)
-    tried = members(method, image, channel_axis)
+    tried = in_all_threads(members(method, image, channel_axis))
     if len(tried) == 1:
         denoiser = tried[0].fit(image[None])
         return Decision(Application(denoiser, channel_axis), None, denoiser, None, LOSS)
@@ -91,7 +92,7 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
         return _of_search(search, image, channel_axis, noise if look.correlated else None)
     if channel_axis is not None and not show_the_same(known, noise):
         return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
-    crops, tried = sample(known, channel_axis), candidates(known, noise)
+    crops, tried = sample(known, channel_axis), in_all_threads(candidates(known, noise))
     seed = as_seed(random_state)
     search, share = choose(crops, tried, noise, random_state=seed, **options)
     denoiser = clone(search.best_estimator_.estimator).fit(known[None])

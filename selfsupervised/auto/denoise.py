@@ -2,33 +2,106 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One line from a noisy image to a denoised one: look, make candidates, choose, apply, guard."""
 
+from collections.abc import Callable
+from typing import Any, Literal, overload
+
 import numpy as np
 
+from selfsupervised.auto.auto_denoiser import AutoDenoiser
 from selfsupervised.auto.families import FAMILIES, NETWORKS
 from selfsupervised.auto.one_image import denoise_image
 from selfsupervised.auto.series import denoise_series
 from selfsupervised.core.axes import parse_axes
+from selfsupervised.core.types import Array, ArrayLike, Estimator, RandomState
 from selfsupervised.core.validation import is_ragged
 
 __all__ = ["FAMILIES", "NETWORKS", "denoise"]
 
 
+@overload
 def denoise(
-    image,
-    method="auto",
+    image: ArrayLike,
+    method: str | Estimator = "auto",
     *,
-    channel_axis=None,
-    axes=None,
-    over=None,
-    loss="mse",
-    n_jobs=None,
-    random_state=0,
-    budget_s=None,
-    verbose=0,
-    return_search=False,
-    dtype=None,
-    keep_missing=False,
-):
+    channel_axis: int | None = None,
+    axes: str | None = None,
+    over: str | None = None,
+    loss: str | Callable[..., Any] = "mse",
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    budget_s: float | None = None,
+    verbose: int = 0,
+    return_search: Literal[False] = False,
+    dtype: Any = None,
+    keep_missing: bool = False,
+) -> Array: ...
+@overload
+def denoise(
+    image: ArrayLike,
+    method: str | Estimator = "auto",
+    *,
+    channel_axis: int | None = None,
+    axes: None = None,
+    over: str | None = None,
+    loss: str | Callable[..., Any] = "mse",
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    budget_s: float | None = None,
+    verbose: int = 0,
+    return_search: Literal[True],
+    dtype: Any = None,
+    keep_missing: bool = False,
+) -> tuple[Array, AutoDenoiser]: ...
+@overload
+def denoise(
+    image: ArrayLike,
+    method: str | Estimator = "auto",
+    *,
+    channel_axis: int | None = None,
+    axes: str,
+    over: str | None = None,
+    loss: str | Callable[..., Any] = "mse",
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    budget_s: float | None = None,
+    verbose: int = 0,
+    return_search: Literal[True],
+    dtype: Any = None,
+    keep_missing: bool = False,
+) -> tuple[Array, list[AutoDenoiser]]: ...
+@overload
+def denoise(
+    image: ArrayLike,
+    method: str | Estimator = "auto",
+    *,
+    channel_axis: int | None = None,
+    axes: str | None = None,
+    over: str | None = None,
+    loss: str | Callable[..., Any] = "mse",
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    budget_s: float | None = None,
+    verbose: int = 0,
+    return_search: bool = False,
+    dtype: Any = None,
+    keep_missing: bool = False,
+) -> Array | tuple[Array, AutoDenoiser | list[AutoDenoiser]]: ...
+def denoise(
+    image: Any,
+    method: str | Estimator = "auto",
+    *,
+    channel_axis: int | None = None,
+    axes: str | None = None,
+    over: str | None = None,
+    loss: str | Callable[..., Any] = "mse",
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    budget_s: float | None = None,
+    verbose: int = 0,
+    return_search: bool = False,
+    dtype: Any = None,
+    keep_missing: bool = False,
+) -> Any:
     """Denoise one image, choosing the method and its strength without ground truth.
 
     What the noise is like is measured: its level in each channel, whether it grows with the

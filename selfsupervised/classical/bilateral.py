@@ -40,7 +40,14 @@ class BilateralDenoiser(ImageDenoiser):
         "bins": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, sigma_color=None, sigma_spatial=1.0, *, bins=10000, channel_axis=None):
+    def __init__(
+        self,
+        sigma_color: float | None = None,
+        sigma_spatial: float = 1.0,
+        *,
+        bins: int = 10000,
+        channel_axis: int | None = None,
+    ) -> None:
         self.sigma_color = sigma_color
         self.sigma_spatial = sigma_spatial
         self.bins = bins

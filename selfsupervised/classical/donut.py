@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Filters that can leave out the pixel itself in one pass (Noise2Self, Section 3, "donuts")."""
 
+from typing import Any
+
 import numpy as np
 
 from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.types import Images
 from selfsupervised.partitions.fill import fill_nan
 
 
@@ -17,7 +20,7 @@ class DonutDenoiser(ImageDenoiser):
 
     _sees_missing = True
 
-    def transform_donut(self, X):
+    def transform_donut(self, X: Images) -> Any:
         """Filter without the pixel itself, in one pass.
 
         J-invariant for the partition into single pixels: each output equals that of

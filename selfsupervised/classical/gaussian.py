@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Gaussian filter, and its form with a zero centre weight."""
 
+from typing import Any
+
 import numpy as np
 from scipy.ndimage import correlate1d
 
@@ -30,7 +32,9 @@ class GaussianDenoiser(DonutDenoiser):
         "truncate": "no_validation",
     }
 
-    def __init__(self, sigma=1.0, *, truncate=4.0, channel_axis=None):
+    def __init__(
+        self, sigma: Any = 1.0, *, truncate: float = 4.0, channel_axis: int | None = None
+    ) -> None:
         self.sigma = sigma
         self.truncate = truncate
         self.channel_axis = channel_axis

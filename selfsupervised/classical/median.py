@@ -39,7 +39,7 @@ class MedianDenoiser(DonutDenoiser):
         "radius": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, radius=2, *, channel_axis=None):
+    def __init__(self, radius: int = 2, *, channel_axis: int | None = None) -> None:
         self.radius = radius
         self.channel_axis = channel_axis
 

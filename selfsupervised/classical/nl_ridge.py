@@ -25,6 +25,7 @@ from selfsupervised.classical._groups import (
 )
 from selfsupervised.core.memory import keep_freed_memory
 from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.core.types import ArrayLike
 
 # By number of spatial axes: edge of the patches in the first and the later passes, edge of the
 # window, distance of the references, and edge of the tiles, whose patches should fit the cache.
@@ -91,8 +92,9 @@ class NLRidgeDenoiser(ImageDenoiser):
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels. They are turned to their
         principal axes, groups found in the first, and each axis combined on its own.
-    n_jobs : int, default=-1
-        Threads, as in joblib; by default one for each core.
+    n_jobs : int, default=None
+        Threads. As in scikit-learn, None is one, unless `joblib.parallel_config` says otherwise,
+        and -1 one for each core.
 
     Notes
     -----
@@ -134,15 +136,15 @@ class NLRidgeDenoiser(ImageDenoiser):
 
     def __init__(
         self,
-        sigma=None,
+        sigma: float | None = None,
         *,
-        patch_size=None,
-        window=None,
-        step=None,
-        noise_correlation=None,
-        channel_axis=None,
-        n_jobs=-1,
-    ):
+        patch_size: int | None = None,
+        window: int | None = None,
+        step: int | None = None,
+        noise_correlation: ArrayLike | None = None,
+        channel_axis: int | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.sigma = sigma
         self.patch_size = patch_size
         self.window = window

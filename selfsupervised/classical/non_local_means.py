@@ -48,14 +48,14 @@ class NonLocalMeansDenoiser(ImageDenoiser):
 
     def __init__(
         self,
-        h=None,
+        h: float | None = None,
         *,
-        patch_size=5,
-        patch_distance=6,
-        sigma=0.0,
-        fast_mode=True,
-        channel_axis=None,
-    ):
+        patch_size: int = 5,
+        patch_distance: int = 6,
+        sigma: float = 0.0,
+        fast_mode: bool = True,
+        channel_axis: int | None = None,
+    ) -> None:
         self.h = h
         self.patch_size = patch_size
         self.patch_distance = patch_distance

@@ -38,7 +38,14 @@ class TotalVariationDenoiser(ImageDenoiser):
         "max_num_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, weight=None, *, eps=2e-4, max_num_iter=200, channel_axis=None):
+    def __init__(
+        self,
+        weight: float | None = None,
+        *,
+        eps: float = 0.0002,
+        max_num_iter: int = 200,
+        channel_axis: int | None = None,
+    ) -> None:
         self.weight = weight
         self.eps = eps
         self.max_num_iter = max_num_iter

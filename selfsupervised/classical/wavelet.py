@@ -3,6 +3,7 @@
 """Wavelet thresholding."""
 
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 import pywt
@@ -49,14 +50,14 @@ class WaveletDenoiser(ImageDenoiser):
 
     def __init__(
         self,
-        sigma=None,
+        sigma: float | None = None,
         *,
-        wavelet="db1",
-        mode="soft",
-        method="BayesShrink",
-        wavelet_levels=None,
-        channel_axis=None,
-    ):
+        wavelet: str = "db1",
+        mode: Literal["hard", "soft"] = "soft",
+        method: Literal["BayesShrink", "VisuShrink"] = "BayesShrink",
+        wavelet_levels: int | None = None,
+        channel_axis: int | None = None,
+    ) -> None:
         self.sigma = sigma
         self.wavelet = wavelet
         self.mode = mode

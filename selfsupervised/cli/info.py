@@ -18,11 +18,11 @@ EXTRAS = {
         "pictures in files: TIFF, PNG, JPEG and others",
     ),
     "iqa": (("pyiqa",), "metrics of image quality, for Self2Self+"),
-    "lazy": (("dask", "distributed", "zarr"), "OME-Zarr, and what is larger than memory"),
+    "lazy": (("dask", "zarr"), "OME-Zarr, and what is larger than memory"),
     "networks": (("safetensors", "skorch", "torch"), "noise2self, self2self and other networks"),
     "notebook": (("matplotlib", "pandas"), "tables and plots of a choice"),
     "plots": (("matplotlib",), "plots"),
-    "singlecell": (("anndata", "igraph", "scanpy"), "counts of single cells in AnnData files"),
+    "singlecell": (("anndata", "pandas"), "counts of single cells in AnnData files"),
 }
 
 

@@ -7,7 +7,10 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 
-BARE_IMAGE_HINT = "For a single image use X[None], or selfsupervised.denoise(image)."
+BARE_IMAGE_HINT = (
+    "For a single image use X[None], in a search with cv=SameSplit(), or "
+    "selfsupervised.denoise(image)."
+)
 
 
 def is_finite_number(value):

@@ -4,6 +4,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class Scan:
         Whether to multiply at all, or to count molecules only.
     """
 
-    transformation: str | None
+    transformation: Literal["sqrt", "log1p"] | None
     targets: tuple
     seeds: tuple
     n_folds: int = 1

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What denoisers of counts check, and how they go through cells."""
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.sklearn_compat import as_the_user_wants, plain_inside
+from selfsupervised.core.types import Table
 from selfsupervised.core.warning import warn_user
 from selfsupervised.partitions.thinning import are_fractional, refuse_missing, refuse_negative
 
@@ -20,7 +23,7 @@ class TransformsGenes:
     It stands before `TransformerMixin` and is none itself: scikit-learn would name all columns.
     """
 
-    def transform(self, X, genes=None):
+    def transform(self, X: Table, genes: Any = None) -> Any:
         """Denoise samples of `fit` or others.
 
         Parameters
@@ -61,7 +64,7 @@ class CellDenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Base
     float32 as the input.
     """
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True

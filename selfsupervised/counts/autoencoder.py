@@ -4,11 +4,14 @@
 
 from copy import deepcopy
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import Interval, plain_inside, validate_parameters
+from selfsupervised.core.types import Array, RandomState, Table
 from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.networks.count_autoencoder import CountAutoencoder
 from selfsupervised.partitions.thinning import thin_counts
@@ -109,6 +112,14 @@ class NegativeBinomialAutoencoder(CellDenoiser):
     (200, 50)
     """
 
+    net_: Any
+    target_sum_: float
+    held_out_loss_: float
+    loss_curve_: dict[str, Array]
+    n_steps_: int
+    n_features_in_: int
+    feature_names_in_: Array
+
     _parameter_constraints: dict = {
         "n_latent": [Interval(Integral, 1, None, closed="left")],
         "width": [Interval(Integral, 1, None, closed="left")],
@@ -125,19 +136,19 @@ class NegativeBinomialAutoencoder(CellDenoiser):
 
     def __init__(
         self,
-        n_latent=16,
+        n_latent: int = 16,
         *,
-        width=128,
-        fraction=0.5,
-        held_out=0.1,
-        max_steps=500,
-        batch_size=128,
-        lr=1e-3,
-        patience=None,
-        device="auto",
-        random_state=0,
-        verbose=0,
-    ):
+        width: int = 128,
+        fraction: float = 0.5,
+        held_out: float = 0.1,
+        max_steps: int = 500,
+        batch_size: int = 128,
+        lr: float = 0.001,
+        patience: int | None = None,
+        device: str = "auto",
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self.n_latent = n_latent
         self.width = width
         self.fraction = fraction
@@ -151,7 +162,7 @@ class NegativeBinomialAutoencoder(CellDenoiser):
         self.verbose = verbose
 
     @plain_inside
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Train the network.
 
         Parameters
@@ -205,7 +216,7 @@ class NegativeBinomialAutoencoder(CellDenoiser):
         self.held_out_loss_ = float(self.loss_curve_["held_out_loss"].min())
         return self
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one file, without pickle.
 
         Parameters
@@ -221,7 +232,7 @@ class NegativeBinomialAutoencoder(CellDenoiser):
         save_estimator(self, path)
 
     @classmethod
-    def load(cls, path, *, device="auto"):
+    def load(cls, path: str | Path, *, device: Any = "auto") -> Any:
         """Read an estimator of this class that `save` wrote.
 
         Parameters

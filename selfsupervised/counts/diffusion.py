@@ -3,6 +3,7 @@
 """Averages over neighbouring cells, in a graph that molecules judge."""
 
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +16,7 @@ from selfsupervised.core.sklearn_compat import (
     plain_inside,
     validate_parameters,
 )
+from selfsupervised.core.types import Array, RandomState, Table
 from selfsupervised.counts._tables import CellDenoiser, check_table
 from selfsupervised.counts.normalizer import FORWARD, INVERSE, CountNormalizer, row_totals
 
@@ -105,6 +107,16 @@ class NeighborDiffusionDenoiser(CellDenoiser):
     (200, 200)
     """
 
+    components_: Array
+    neighbors_: Any
+    graph_: Any
+    profiles_: Any
+    totals_: Array
+    mean_: Array
+    normalizer_: Any
+    n_features_in_: int
+    feature_names_in_: Array
+
     _parameter_constraints: dict = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -116,14 +128,14 @@ class NeighborDiffusionDenoiser(CellDenoiser):
 
     def __init__(
         self,
-        n_neighbors=15,
+        n_neighbors: int = 15,
         *,
-        n_components=10,
-        n_steps=2,
-        shrinkage=0.1,
-        transformation=None,
-        random_state=0,
-    ):
+        n_components: int = 10,
+        n_steps: int = 2,
+        shrinkage: float = 0.1,
+        transformation: Literal["log1p", "sqrt"] | None = None,
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.n_components = n_components
         self.n_steps = n_steps
@@ -132,7 +144,7 @@ class NeighborDiffusionDenoiser(CellDenoiser):
         self.random_state = random_state
 
     @plain_inside
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Find the neighbours of each cell.
 
         Parameters

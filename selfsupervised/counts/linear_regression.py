@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every column by linear regression on the others, all in closed form (Patch2Self)."""
 
+from collections.abc import Iterator
 from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
@@ -10,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import HasMethods, Interval, StrOptions, validate_parameters
+from selfsupervised.core.types import Array, ArrayLike, Table
 from selfsupervised.evaluation.block_regression import FoldSums, block_losses, block_weights
 from selfsupervised.evaluation.independence import warn_of_table
 from selfsupervised.evaluation.losses import mean_loss
@@ -85,16 +88,28 @@ class LinearRegressionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstim
     1.0
     """
 
+    alpha_: float
+    alphas_: Array
+    loss_path_: Array
+    coef_: Array
+    intercept_: Array
+    center_: Array
+    partition_: Any
+    n_features_in_: int
+    feature_names_in_: Array
+
     _parameter_constraints: dict = {
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left"), "array-like"],
         "partition": [HasMethods(["split", "blocks"]), None],
     }
 
-    def __init__(self, alpha="auto", *, partition=None):
+    def __init__(
+        self, alpha: Literal["auto"] | float | ArrayLike = "auto", *, partition: Any = None
+    ) -> None:
         self.alpha = alpha
         self.partition = partition
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Learn the weights of all blocks and folds.
 
         Parameters
@@ -117,7 +132,7 @@ class LinearRegressionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstim
         self._learn(self._check(X, reset=True))
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Array:
         """Predict each column from the others, each row by weights that others taught.
 
         Parameters
@@ -134,7 +149,7 @@ class LinearRegressionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstim
         X = self._check(X)
         return self._predicted(X, self._taken_apart(X))
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Table, y: Any = None) -> Array:
         """`fit` and `transform` of the same table, which is taken apart once.
 
         Parameters
@@ -151,12 +166,12 @@ class LinearRegressionDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstim
         X = self._check(X, reset=True)
         return self._predicted(X, self._learn(X))
 
-    def judge(self, X, n_subsets=None):
+    def judge(self, X: Table, n_subsets: int | None = None) -> Iterator[Any]:
         """Yield (measured, predicted from the rest); all at once, whatever `n_subsets`."""
         X = self._check(X)
         yield X, self.transform(X)
 
-    def score(self, X, y=None):
+    def score(self, X: Table, y: Any = None) -> float:
         """Score by minus the mean squared self-supervised loss: higher is better.
 
         Parameters

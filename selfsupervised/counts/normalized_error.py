@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Squared errors between cells that are scaled to the same total."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from selfsupervised.core.types import Array, ArrayLike
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.counts.normalizer import FORWARD
 
@@ -46,11 +49,11 @@ class NormalizedSquaredError(BaseEstimator):
 
     of_tables = True  # rows belong together, see mean_loss
 
-    def __init__(self, target_sum=1e4, *, transformation="log1p"):
+    def __init__(self, target_sum: float = 10000.0, *, transformation: Any = "log1p") -> None:
         self.target_sum = target_sum
         self.transformation = transformation
 
-    def __call__(self, judged, predicted):
+    def __call__(self, judged: ArrayLike, predicted: ArrayLike) -> Array:
         """Compare tables.
 
         Parameters

@@ -3,6 +3,7 @@
 """Counts on a common scale (Noise2Self, Section 3.2 and Supplement 6)."""
 
 from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +12,7 @@ from sklearn.utils.sparsefuncs import inplace_row_scale
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.types import Array, Table
 from selfsupervised.core.validation import without_duplicates
 from selfsupervised.counts._expectation import FORWARD, INVERSE, expected_counts
 from selfsupervised.partitions.thinning import refuse_negative
@@ -49,23 +51,31 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [0. , 0. ]])
     """
 
+    target_sum_: float
+    n_features_in_: int
+    feature_names_in_: Array
+
     _gives_normalized = True
     _parameter_constraints: dict = {
         "target_sum": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
         "transformation": [StrOptions({"sqrt", "log1p"}), None],
     }
 
-    def __init__(self, target_sum="median", transformation="sqrt"):
+    def __init__(
+        self,
+        target_sum: Literal["median"] | float = "median",
+        transformation: Literal["log1p", "sqrt"] | None = "sqrt",
+    ) -> None:
         self.target_sum = target_sum
         self.transformation = transformation
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Find the total.
 
         Parameters
@@ -98,7 +108,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.target_sum_ = float(np.median(totals[totals > 0]))
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Any:
         """Normalise.
 
         Parameters
@@ -120,7 +130,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             FORWARD[self.transformation](values, out=values)
         return out
 
-    def inverse_transform(self, X, totals=None):
+    def inverse_transform(self, X: Table, totals: Any = None) -> Any:
         """Undo `transform`; for denoised values see `expected_counts`.
 
         Parameters
@@ -146,7 +156,7 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return X
         return _scaled(X, (np.asarray(totals) / self.target_sum_).astype(X.dtype), copy=False)
 
-    def expected_counts(self, X, totals):
+    def expected_counts(self, X: Table, totals: Any) -> Array:
         """Expected counts, where `X` holds expectations of normalised counts.
 
         For Poisson counts, exact: the mean of square roots is less than the square root of

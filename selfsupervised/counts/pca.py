@@ -3,6 +3,7 @@
 """Denoising by principal components (Noise2Self, Section 3.2)."""
 
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
@@ -16,6 +17,7 @@ from selfsupervised.core.sklearn_compat import (
     plain_inside,
     validate_parameters,
 )
+from selfsupervised.core.types import Array, RandomState, Table
 from selfsupervised.core.validation import without_duplicates
 from selfsupervised.counts._ranks import FORMS, fit_decoder, leading_axes
 from selfsupervised.counts._tables import TransformsGenes
@@ -90,6 +92,14 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
     {'estimator__n_components': 3}
     """
 
+    components_: Array
+    singular_values_: Array
+    decoder_: Array
+    shrinkage_: Array
+    normalizer_: Any
+    n_features_in_: int
+    feature_names_in_: Array
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "form": [StrOptions(FORMS)],
@@ -100,20 +110,20 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
 
     def __init__(
         self,
-        n_components=10,
+        n_components: int = 10,
         *,
-        form="reconstruction",
-        shrink=False,
-        normalizer=None,
-        random_state=0,
-    ):
+        form: Literal["reconstruction", "regression"] = "reconstruction",
+        shrink: bool = False,
+        normalizer: Any = None,
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_components = n_components
         self.form = form
         self.shrink = shrink
         self.normalizer = normalizer
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = self.normalizer is not None
@@ -121,7 +131,7 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         return tags
 
     @plain_inside
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Find the components.
 
         Parameters

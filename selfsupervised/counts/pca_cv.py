@@ -3,6 +3,7 @@
 """Principal components whose number the molecules choose (Noise2Self, Section 3.2)."""
 
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from scipy import linalg, sparse
@@ -17,6 +18,7 @@ from selfsupervised.core.sklearn_compat import (
     plain_inside,
     validate_parameters,
 )
+from selfsupervised.core.types import Array, RandomState, Table
 from selfsupervised.core.warning import warn_user
 from selfsupervised.counts._choice import judge_ranks, learn_regression, simplest
 from selfsupervised.counts._gene_means import loss_of_gene_means
@@ -123,6 +125,18 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
     (200, 2)
     """
 
+    n_components_: int
+    loss_path_: Array
+    loss_of_means_: float
+    loss_path_splits_: Array
+    components_: Array
+    singular_values_: Array
+    shrinkage_: Array
+    decoder_: Array
+    normalizer_: Any
+    n_features_in_: int
+    feature_names_in_: Array
+
     _gives_normalized = True
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -140,19 +154,19 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
 
     def __init__(
         self,
-        n_components=50,
+        n_components: int = 50,
         *,
-        form="reconstruction",
-        shrink=False,
-        target_sum="median",
-        transformation="sqrt",
-        loss="mse",
-        n_splits=1,
-        symmetric=False,
-        cv=4,
-        one_standard_error=False,
-        random_state=0,
-    ):
+        form: Literal["reconstruction", "regression"] = "reconstruction",
+        shrink: bool = False,
+        target_sum: Literal["median"] | float = "median",
+        transformation: Literal["log1p", "sqrt"] | None = "sqrt",
+        loss: Literal["mse", "poisson"] = "mse",
+        n_splits: int = 1,
+        symmetric: bool = False,
+        cv: Any = 4,
+        one_standard_error: bool = False,
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_components = n_components
         self.form = form
         self.shrink = shrink
@@ -165,14 +179,14 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
         self.one_standard_error = one_standard_error
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.input_tags.positive_only = True
         return tags
 
     @plain_inside
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Choose the rank, and find so many components of all molecules.
 
         Parameters
@@ -222,7 +236,7 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
         return self._set_decoder(regression)
 
     @plain_inside
-    def transform_factors(self, X):
+    def transform_factors(self, X: Table) -> Any:
         """Denoised values as a product of two small matrices.
 
         Parameters

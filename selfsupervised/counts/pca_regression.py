@@ -3,6 +3,7 @@
 """Principal component regression (Noise2Self, Section 3.2)."""
 
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -10,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.types import Array, RandomState, Table
 
 
 class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -60,23 +62,35 @@ class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     {'estimator__n_components': 3}
     """
 
+    coef_: Any
+    intercept_: Any
+    pca_: Any
+    n_features_in_: int
+    feature_names_in_: Array
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "svd_solver": [StrOptions({"auto", "full", "covariance_eigh", "arpack", "randomized"})],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, n_components=2, *, svd_solver="auto", random_state=0):
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        svd_solver: Literal["arpack", "auto", "covariance_eigh", "full", "randomized"] = "auto",
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_components = n_components
         self.svd_solver = svd_solver
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # few components are meant to miss much
         return tags
 
-    def fit(self, X, y):
+    def fit(self, X: Table, y: Any) -> Self:
         """Fit.
 
         Parameters
@@ -126,7 +140,7 @@ class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.intercept_ = centre - self.pca_.mean_ @ (coef[:, 0] if y.ndim == 1 else coef)
         return self
 
-    def predict(self, X):
+    def predict(self, X: Table) -> Any:
         """Predict the targets.
 
         Parameters

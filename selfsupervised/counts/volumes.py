@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A series of volumes, such as the directions of diffusion MRI, as a table and back."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import clone
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.sklearn_compat import plain_inside
+from selfsupervised.core.types import Array, Estimator
 from selfsupervised.counts.linear_regression import LinearRegressionDenoiser
 
 
-def denoise_volumes(volumes, denoiser=None, *, mask=None, groups=None):
+def denoise_volumes(
+    volumes: Any, denoiser: Estimator = None, *, mask: Any = None, groups: Any = None
+) -> Array:
     """Denoise a series of volumes, each from the others at the same place.
 
     Voxels become the rows of a table and the volumes its columns. Of diffusion MRI the volumes

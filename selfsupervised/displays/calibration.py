@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How candidates were judged: a loss against a parameter, or kind by kind."""
 
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
 
+from selfsupervised.core.types import ArrayLike, Estimator, Images
 from selfsupervised.displays.canvas import axes_for
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
 
@@ -60,16 +63,20 @@ class CalibrationDisplay:
     'sigma'
     """
 
+    ax_: Any
+    figure_: Any
+    line_: Any
+
     def __init__(
         self,
-        values,
-        losses,
+        values: Sequence[Any],
+        losses: ArrayLike,
         *,
-        chosen=None,
-        spread=None,
-        param_name="candidate",
-        loss_name="self-supervised loss",
-    ):
+        chosen: int | None = None,
+        spread: ArrayLike | None = None,
+        param_name: str | None = "candidate",
+        loss_name: str = "self-supervised loss",
+    ) -> None:
         self.values = values
         self.losses = losses
         self.chosen = chosen
@@ -80,15 +87,15 @@ class CalibrationDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: Estimator,
+        X: Images | None = None,
         *,
-        param_name=None,
-        param_range=None,
-        scoring=None,
-        ax=None,
-        **line_kwargs,
-    ):
+        param_name: str | None = None,
+        param_range: Sequence[Any] | None = None,
+        scoring: Callable[..., float] | None = None,
+        ax: Any = None,
+        **line_kwargs: Any,
+    ) -> Self:
         """Draw what a search found, or judge an estimator for each value of a parameter.
 
         Parameters
@@ -130,7 +137,7 @@ class CalibrationDisplay:
         losses = [-scoring(candidate.fit(X), X) for candidate in judged]
         return cls(list(param_range), losses, param_name=param_name).plot(ax, **line_kwargs)
 
-    def plot(self, ax=None, **line_kwargs):
+    def plot(self, ax: Any = None, **line_kwargs: Any) -> Self:
         """Draw.
 
         Parameters

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a denoiser did to an image: before, after, and what was removed."""
 
+from typing import Any, Self
+
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.types import Array, ArrayLike, Estimator, Images
 from selfsupervised.displays.canvas import axes_for
 from selfsupervised.evaluation.estimators import channel_axis_of, learns
 
@@ -50,14 +53,34 @@ class DenoisingDisplay:
     ['noisy', 'denoised', 'removed']
     """
 
-    def __init__(self, noisy, denoised, *, clean=None, channel_axis=None):
+    axes_: Array
+    figure_: Any
+    images_: Any
+
+    def __init__(
+        self,
+        noisy: ArrayLike,
+        denoised: ArrayLike,
+        *,
+        clean: Any = None,
+        channel_axis: int | None = None,
+    ) -> None:
         self.noisy = noisy
         self.denoised = denoised
         self.clean = clean
         self.channel_axis = channel_axis
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, clean=None, index=0, plane=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Estimator,
+        X: Images,
+        *,
+        clean: Any = None,
+        index: int = 0,
+        plane: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw what an estimator does to one image of a stack.
 
         Parameters
@@ -97,8 +120,15 @@ class DenoisingDisplay:
 
     @classmethod
     def from_predictions(
-        cls, noisy, denoised, *, clean=None, channel_axis=None, plane=None, ax=None
-    ):
+        cls,
+        noisy: ArrayLike,
+        denoised: ArrayLike,
+        *,
+        clean: Any = None,
+        channel_axis: int | None = None,
+        plane: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw one noisy image and what was made of it, by whatever.
 
         Parameters
@@ -134,7 +164,7 @@ class DenoisingDisplay:
         axis = None if channel_axis is None else -1
         return cls(*shown[:2], clean=(shown + [None])[2], channel_axis=axis).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw.
 
         Parameters

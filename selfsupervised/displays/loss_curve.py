@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the training of a network went."""
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from selfsupervised.core.types import ArrayLike, Estimator
 from selfsupervised.displays.canvas import axes_for
 
 LABELS = {"train_loss": "training", "held_out_loss": "held out"}
@@ -41,12 +45,18 @@ class LossCurveDisplay:
     'step'
     """
 
-    def __init__(self, loss_curve, *, name=None):
+    ax_: Any
+    figure_: Any
+    lines_: Any
+
+    def __init__(self, loss_curve: Mapping[str, ArrayLike], *, name: str | None = None) -> None:
         self.loss_curve = loss_curve
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None, **line_kwargs):
+    def from_estimator(
+        cls, estimator: Estimator, *, name: str | None = None, ax: Any = None, **line_kwargs: Any
+    ) -> Self:
         """Draw how the training of an estimator went.
 
         Parameters
@@ -75,7 +85,7 @@ class LossCurveDisplay:
         network = _network_in(estimator)
         return cls(network.loss_curve_, name=name).plot(ax, **line_kwargs)
 
-    def plot(self, ax=None, **line_kwargs):
+    def plot(self, ax: Any = None, **line_kwargs: Any) -> Self:
         """Draw.
 
         Parameters

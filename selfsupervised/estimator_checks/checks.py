@@ -7,12 +7,14 @@ The battery complements scikit-learn's, which knows no images: run both, the lat
 """
 
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from selfsupervised.core.types import Estimator
 from selfsupervised.estimator_checks.extreme_images import (
     check_degenerate_images,
     check_extreme_values,
@@ -22,7 +24,7 @@ from selfsupervised.evaluation.scoring import self_supervised_loss
 from selfsupervised.partitions import SinglePixels
 
 
-def check_denoiser(estimator, *, expected_failed_checks=None):
+def check_denoiser(estimator: Estimator, *, expected_failed_checks: Any = None) -> Any:
     """Run all checks of `yield_denoiser_checks` on a denoiser of images or of counts.
 
     Parameters
@@ -67,11 +69,13 @@ def check_denoiser(estimator, *, expected_failed_checks=None):
     return passed
 
 
-def yield_denoiser_checks(estimator):
-    """Yield ``(estimator, check)`` for every check that applies.
+def yield_denoiser_checks(estimator: Estimator) -> Iterator[Any]:
+    """Yield pairs of `estimator` and a check, for ``pytest.mark.parametrize``.
 
-    Made for ``pytest.mark.parametrize("estimator, check", yield_denoiser_checks(...))``; a
-    check is a function of the estimator that raises `AssertionError`.
+    Parameters
+    ----------
+    estimator : estimator
+        Of images or of tables; checks that do not apply to it are left out.
     """
     general = [
         check_memory_layouts,

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Images for scikit-learn's own battery, which feeds tables only."""
 
+from typing import Any, Self
+
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from selfsupervised.core.types import Estimator, Table
 
 
 class RowsAsImages(TransformerMixin, BaseEstimator):
@@ -19,10 +23,12 @@ class RowsAsImages(TransformerMixin, BaseEstimator):
         An estimator of images without channels.
     """
 
-    def __init__(self, estimator):
+    estimator_: Any
+
+    def __init__(self, estimator: Estimator) -> None:
         self.estimator = estimator
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
@@ -30,12 +36,12 @@ class RowsAsImages(TransformerMixin, BaseEstimator):
         tags.transformer_tags = inner.transformer_tags
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Fit a clone to the rows of `X`, shape (n_samples, n_features)."""
         self.estimator_ = clone(self.estimator).fit(self._images(X, reset=True))
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Any:
         """Denoise the rows of `X`, shape (n_samples, n_features)."""
         check_is_fitted(self)
         return self.estimator_.transform(self._images(X))[:, 0]

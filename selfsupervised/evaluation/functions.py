@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Functions from an image to an image: how they are applied, and judged without an estimator."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -48,7 +50,7 @@ class PlainFunction(TransformerMixin, BaseEstimator):
     def __init__(self, func):
         self.func = func
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.two_d_array = False

@@ -6,10 +6,13 @@ The self-supervised loss judges a denoiser that does not see what it is judged o
 the denoiser as it is, and believe what they are told of the noise.
 """
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.types import Estimator, RandomState, Table
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.evaluation.estimators import as_denoiser, channel_axis_of
 from selfsupervised.noise.measure import measure_noise
@@ -23,8 +26,14 @@ PROBE_SHARE = 0.3  # of the noise's standard deviation, as the step of a derivat
 
 
 def estimated_risk(
-    estimator, X, *, noise=None, method="recorruption", alpha=MIXING, random_state=0
-):
+    estimator: Estimator,
+    X: Table,
+    *,
+    noise: Any = None,
+    method: str | Estimator = "recorruption",
+    alpha: float = MIXING,
+    random_state: RandomState = 0,
+) -> float:
     """Estimated mean squared error of a denoiser as it is applied, from noisy images alone.
 
     Parameters
@@ -128,13 +137,20 @@ class RiskScorer(BaseEstimator):
     {'sigma': 8}
     """
 
-    def __init__(self, *, noise=None, method="recorruption", alpha=MIXING, random_state=0):
+    def __init__(
+        self,
+        *,
+        noise: Any = None,
+        method: str | Estimator = "recorruption",
+        alpha: float = MIXING,
+        random_state: RandomState = 0,
+    ) -> None:
         self.noise = noise
         self.method = method
         self.alpha = alpha
         self.random_state = random_state
 
-    def __call__(self, estimator, X, y=None):
+    def __call__(self, estimator: Estimator, X: Table, y: Any = None) -> float:
         """Minus the estimated risk of `estimator` on `X`; `y` is ignored."""
         return -estimated_risk(estimator, X, **self.get_params(deep=False))
 

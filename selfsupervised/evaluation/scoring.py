@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Scores that need no ground truth and cannot be fooled (Noise2Self, Proposition 1)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.types import Estimator, RandomState, Table
 from selfsupervised.core.validation import check_noise_variance, is_finite_number, is_whole_number
 from selfsupervised.core.warning import warn_user
 from selfsupervised.evaluation.estimators import as_denoiser, channel_axis_of, holds_out, learns
@@ -16,16 +20,16 @@ from selfsupervised.noise.level import noise_variance as estimated_variance
 
 
 def self_supervised_loss(
-    estimator,
-    X,
+    estimator: Estimator,
+    X: Table,
     *,
-    partition="auto",
-    fill="neighbors",
-    loss="mse",
-    n_subsets=None,
-    refit=True,
-    random_state=0,
-):
+    partition: Any = "auto",
+    fill: str | float | None = "neighbors",
+    loss: str | Callable[..., Any] = "mse",
+    n_subsets: int | None = None,
+    refit: bool = True,
+    random_state: RandomState = 0,
+) -> float:
     """Loss of a denoiser on entries that it did not see.
 
     For noise that has mean zero and is independent between the partition's subsets, the mean
@@ -140,13 +144,13 @@ class SelfSupervisedScorer(BaseEstimator):
     def __init__(
         self,
         *,
-        partition="auto",
-        fill="neighbors",
-        loss="mse",
-        n_subsets=None,
-        refit=True,
-        random_state=0,
-    ):
+        partition: Any = "auto",
+        fill: str | float | None = "neighbors",
+        loss: str | Callable[..., Any] = "mse",
+        n_subsets: int | None = None,
+        refit: bool = True,
+        random_state: RandomState = 0,
+    ) -> None:
         self.partition = partition
         self.fill = fill
         self.loss = loss
@@ -154,12 +158,19 @@ class SelfSupervisedScorer(BaseEstimator):
         self.refit = refit
         self.random_state = random_state
 
-    def __call__(self, estimator, X, y=None):
+    def __call__(self, estimator: Estimator, X: Table, y: Any = None) -> float:
         """Minus the self-supervised loss of `estimator` on `X`; `y` is ignored."""
         return -self_supervised_loss(estimator, X, **self.get_params(deep=False))
 
 
-def estimated_psnr(estimator, X, *, data_range, noise_variance=None, **kwargs):
+def estimated_psnr(
+    estimator: Estimator,
+    X: Table,
+    *,
+    data_range: float,
+    noise_variance: float | None = None,
+    **kwargs: Any,
+) -> float:
     """Estimated peak signal-to-noise ratio of a denoiser's J-invariant output, without truth.
 
     ``10 log10(data_range**2 / (loss - noise_variance))``, by Proposition 1 of Noise2Self.

@@ -6,7 +6,7 @@ import inspect
 from copy import deepcopy
 from functools import lru_cache, partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self, overload
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.measurement import Measurement, output_dtype
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.types import Array, Images, Stack
 from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.images._saved import Saved
 from selfsupervised.networks import (
@@ -49,16 +50,29 @@ class NetworkDenoiser(Saved, ImageDenoiser):
     batch of crops, ``criterion()``, the loss, and, where it differs, the constants below.
     """
 
-    halvings: tuple = (0.5, 0.6, 0.7, 0.8, 0.9)  # of the learning rate, as shares of all steps
+    halvings: tuple[float, ...] = (
+        0.5,
+        0.6,
+        0.7,
+        0.8,
+        0.9,
+    )  # of the learning rate, as shares of all steps
     averaging: float | None = None  # of the weights over steps, see `Average`
     patch_multiple = 1
-    default_patch = {2: 64, 3: 32}
+    default_patch: dict[int, int] = {2: 64, 3: 32}
 
     net_: Any
     mean_: float
     scale_: float
+    n_channels_: int
+    n_dims_: int
+    seed_: Any
+    held_out_fraction_: float
+    held_out_loss_: float
+    loss_curve_: dict[str, Array]
+    n_steps_: int
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict[str, Any] = {
         **ImageDenoiser._parameter_constraints,
         "module": [None, nn.Module, callable],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
@@ -86,20 +100,20 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             if name != "self":
                 setattr(self, name, value)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = True
         return tags
 
     @property
-    def held_out_partition_(self):
+    def held_out_partition_(self) -> Any:
         """The partition that hides the pixels that were held out of `fit`."""
         check_is_fitted(self)
         return HeldOutPixels(self.held_out_fraction_, random_state=self.seed_)
 
     # -- a paper ---------------------------------------------------------------------------
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Inputs and targets for a step; to be implemented.
 
         Parameters
@@ -120,20 +134,20 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         """
         raise NotImplementedError
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """The loss, a `WeightedMSE`; to be implemented."""
         raise NotImplementedError
 
-    def prepare(self, source):
+    def prepare(self, source: Any) -> None:
         """Find out what the scheme needs to know of the data, a `Source`, before training."""
 
-    def judged(self, source):
+    def judged(self, source: Any) -> Any:
         """What is held out of a `Source`, beside what the network is shown of it."""
         return HeldOut(source, seed=self.seed_)
 
     # -- fitting ---------------------------------------------------------------------------
 
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Train the network on noisy images.
 
         Parameters
@@ -234,7 +248,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
             **kwargs,
         )
 
-    def default_module(self):
+    def default_module(self) -> Any:
         """What makes the network where `module` is None."""
         # Of those that were tried, it learned most in a given time on two cores.
         return partial(Noise2SelfUNet, width=16, depth=3, residual=True)
@@ -256,7 +270,11 @@ class NetworkDenoiser(Saved, ImageDenoiser):
 
     # -- prediction ------------------------------------------------------------------------
 
-    def transform(self, X):
+    @overload
+    def transform(self, X: list[Array]) -> list[Array]: ...
+    @overload
+    def transform(self, X: Stack) -> Array: ...
+    def transform(self, X: Any) -> Any:
         """Denoise the same or other images.
 
         Parameters
@@ -302,7 +320,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         x = self._channels_first(image)
         return ((x - self.mean_) / (self.scale_ or 1.0)).astype(np.float32)
 
-    def infer(self, x):
+    def infer(self, x: Array) -> Any:
         """Output for a normalised image of shape (n_channels, *spatial), float32."""
         return self._tiled(self.predict, x)
 
@@ -312,7 +330,7 @@ class NetworkDenoiser(Saved, ImageDenoiser):
         )
         return predict(x) if small else predict_tiles(predict, x, **self._tiles(x.shape[1:]))
 
-    def predict(self, x):
+    def predict(self, x: Array) -> Any:
         """Output for a normalised image or tile, (n_channels, *spatial), float32."""
         over_views = self.augment and self.test_time_augmentation
         return self._outputs(fill_crops(x[None]), over_views)[0]

@@ -14,12 +14,14 @@ input, so with independent noise the loss is that of clean targets plus a consta
 
 import sys
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.core.types import Array, Images
 from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.images._network import NetworkDenoiser
 from selfsupervised.networks.filled import Filled
@@ -52,7 +54,7 @@ class SampledDenoiser(NetworkDenoiser):
     each name that `schedule` may have, and makes a network that takes NaN for "not seen".
     """
 
-    schedules: dict = {}
+    schedules: dict[str, dict[str, Any]] = {}
     _sees_missing = True
 
     _parameter_constraints: dict = {
@@ -82,18 +84,18 @@ class SampledDenoiser(NetworkDenoiser):
 
     # -- the scheme ------------------------------------------------------------------------
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Make a random sample the input, and the dropped elements the targets."""
         if not self.sampling:
             return x, target_of(x)
         seen = self._sampled(x, rng)
         return seen, target_of(np.where(np.isnan(seen), x, np.float32(np.nan)))
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """The loss on what was dropped."""
         return DroppedLoss(self.loss)
 
-    def judged(self, source):
+    def judged(self, source: Any) -> Any:
         """What is held out of a `Source`, beside several samples of the rest."""
         return HeldOut(source, seed=self.seed_, show=self._sampled, repeats=N_VALIDATION_SAMPLES)
 
@@ -112,7 +114,7 @@ class SampledDenoiser(NetworkDenoiser):
 
     # -- fitting and prediction ------------------------------------------------------------
 
-    def fit(self, X, y=None, *, mask=None):
+    def fit(self, X: Images, y: Any = None, *, mask: Any = None) -> Self:
         """Train the network on noisy images, each by samples of itself.
 
         Parameters
@@ -143,7 +145,7 @@ class SampledDenoiser(NetworkDenoiser):
         """
         return super().fit(self._masked(X, mask))
 
-    def transform(self, X, *, mask=None, return_std=False):
+    def transform(self, X: Any, *, mask: Any = None, return_std: bool = False) -> Any:
         """Denoise, and fill in what is missing, by the mean of many predictions.
 
         Parameters
@@ -180,7 +182,7 @@ class SampledDenoiser(NetworkDenoiser):
         both = [self._denoise_with_std(image) for image in measured]
         return tuple(measured.give_back(list(images)) for images in zip(*both, strict=True))
 
-    def fit_transform(self, X, y=None, *, mask=None):
+    def fit_transform(self, X: Any, y: Any = None, *, mask: Any = None) -> Any:
         """Fit, then transform the same images.
 
         Parameters
@@ -222,7 +224,7 @@ class SampledDenoiser(NetworkDenoiser):
         missing = np.isnan(image)
         return np.where(missing, mean, image), np.where(missing, std, 0)
 
-    def predict(self, x):
+    def predict(self, x: Array) -> Any:
         """Mean of the predictions for a normalised image or tile, NaN where it is missing."""
         return self._moments(x)[0]
 

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Files of network estimators."""
 
+from pathlib import Path
+from typing import Any
+
 from selfsupervised.training.saving import load_estimator, save_estimator
 
 
 class Saved:
     """Gives an estimator the methods `save` and `load`."""
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the fitted estimator to one file, without pickle.
 
         Parameters
@@ -30,7 +33,7 @@ class Saved:
         save_estimator(self, path)
 
     @classmethod
-    def load(cls, path, *, module=None, device="auto"):
+    def load(cls, path: str | Path, *, module: Any = None, device: Any = "auto") -> Any:
         """Read an estimator of this class that `save` wrote.
 
         Parameters

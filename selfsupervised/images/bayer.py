@@ -3,12 +3,14 @@
 """Raw camera frames as images of four channels."""
 
 from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
+from selfsupervised.core.types import Images
 from selfsupervised.core.validation import is_ragged
 from selfsupervised.evaluation.estimators import shapes_of
 
@@ -71,12 +73,18 @@ class BayerPacker(TransformerMixin, BaseEstimator):
         "white_level": [None, Interval(Real, None, None, closed="neither")],
     }
 
-    def __init__(self, pattern="RGGB", *, black_level=0, white_level=None):
+    def __init__(
+        self,
+        pattern: Literal["BGGR", "GBRG", "GRBG", "RGGB"] = "RGGB",
+        *,
+        black_level: float = 0,
+        white_level: float | None = None,
+    ) -> None:
         self.pattern = pattern
         self.black_level = black_level
         self.white_level = white_level
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
@@ -85,7 +93,7 @@ class BayerPacker(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Check the parameters and the frames; there is nothing to learn.
 
         Parameters
@@ -102,7 +110,7 @@ class BayerPacker(TransformerMixin, BaseEstimator):
         self._check(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Images) -> Any:
         """Pack raw frames.
 
         Parameters
@@ -130,7 +138,7 @@ class BayerPacker(TransformerMixin, BaseEstimator):
         ]
         return frames.give_back([(image - black) / span for image in packed])
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Images) -> Any:
         """Put packed images back into mosaics, in the units of the frames.
 
         Parameters

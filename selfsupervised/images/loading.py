@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Any network estimator from its file."""
 
+from pathlib import Path
+from typing import Any
+
 from selfsupervised.counts.autoencoder import NegativeBinomialAutoencoder
 from selfsupervised.images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from selfsupervised.images.noise2same import Noise2SameDenoiser
@@ -20,7 +23,7 @@ DENOISERS = [
 ]
 
 
-def load(path, *, module=None, device="auto"):
+def load(path: str | Path, *, module: Any = None, device: Any = "auto") -> Any:
     """Read a network estimator, whichever it is, that its method `save` wrote.
 
     Parameters

@@ -12,14 +12,16 @@ for g1(y). What differs between neighbours is corrected for by the network's own
 with no gradient through f(y) (Huang et al., Eq. 7).
 """
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import NetworkDenoiser
-from selfsupervised.images._parameters import described
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
@@ -28,7 +30,6 @@ EDGE_PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (
 DIAGONAL_PAIRS = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
-@described(batch_size=2, lr="3e-3", patch=128)
 class Neighbor2NeighborDenoiser(NetworkDenoiser):
     """Train a network on pairs of sub-sampled noisy images (Huang et al., CVPR 2021).
 
@@ -46,11 +47,85 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     sampler : {"random", "fixed"}, default="random"
         Whether each cell has a pair of its own, out of the eight that share an edge, or all
         cells of a crop have the same one, out of all twelve (an ablation of the paper).
-    {parameters}
+    max_steps : int, default=2000
+        Steps of the optimizer.
+    batch_size : int, default=2
+        Crops in a step.
+    patch_size : int or tuple of int, default=None
+        Edge of the crops in pixels, or one for each spatial axis. By default 128
+        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
+        the crops, what is missing counts as not measured.
+    augment : bool, default=True
+        Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
+        noise or images that have a direction, and packed raw frames, whose channels have.
+    lr : float, default=0.003
+        Learning rate of the first step.
+    optimizer : str or class, default="Adam"
+        A class of `torch.optim`, by name or itself.
+    held_out : float, default=1/16
+        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
+        decides which state is kept, and is what `score` reports.
+    patience : int, default=None
+        Stop after so many steps without a smaller held-out loss, and keep the best state. By
+        default all steps are taken, and the last state is kept unless an earlier one was better
+        by more than the standard error of the difference.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        What the layers within the network compute in. "auto" is bfloat16, with channels last in
+        memory, where that is faster: on GPUs of compute capability 8.0 or more, and on
+        processors with tile units (AMX); else float32. With other processors "bfloat16" may be
+        faster for wide networks. The last layer, what is added to it and all after it are in
+        float32 always; in a module of your own, what is run by `networks.in_float32`.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is the best that is there.
+    compile : bool, default=False
+        Whether `torch.compile` compiles the network.
+    callbacks : list of skorch callbacks, default=None
+        Called beside the estimator's own. What counts as an epoch is a fiftieth of `max_steps`
+        (at most 200 steps), followed by validation.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the fitted network, with the same normalisation and the same
+        held-out pixels, but a new optimizer and schedule.
+    test_time_augmentation : bool, default=True
+        Whether outputs are means over the eight mirrored and rotated views of an image, where
+        training had such (`augment`). False takes an eighth of the time.
+    tile : int, default=None
+        Edge of the tiles in which `transform` works, in pixels. By default images are taken
+        whole up to about 2 GiB of memory.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis of the images holds channels. They are denoised together.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the held-out pixels, the weights of a new network, crops and masks. Torch's and
+        NumPy's own random states are left alone.
+    verbose : int, default=0
+        0 prints nothing; from 1 on, a line on standard error shows how far training is: the step,
+        both losses and steps per second.
 
     Attributes
     ----------
-    {attributes}
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_.network`` is the torch module.
+    mean_ : float
+        Mean of the pixels that were not held out, in units of `X`.
+    scale_ : float
+        Their standard deviation; the network sees ``(X - mean_) / scale_``.
+    n_channels_ : int
+        Number of channels, 1 where there is no channel axis.
+    n_dims_ : int
+        Number of spatial axes.
+    seed_ : int
+        What `random_state` came to.
+    held_out_fraction_ : float
+        Share of the pixels that was held out.
+    held_out_loss_ : float
+        Mean squared error at the held-out pixels, in squared units of `X`, of the state that
+        was kept, without test-time augmentation. NaN if the images are so small that none was
+        held out.
+    loss_curve_ : dict of ndarray of shape (n_epochs,)
+        At the end of each epoch the ``"step"``, the mean ``"train_loss"``, and the
+        ``"held_out_loss"``, NaN if nothing was held out. Both in squared units of `X`: the first
+        is the paper's loss for normalised data, times ``scale_**2``. See `LossCurveDisplay`.
+    n_steps_ : int
+        Number of steps taken, including those of earlier fits with ``warm_start=True``.
 
     See Also
     --------
@@ -63,7 +138,17 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     measured counts nothing. The paper does not augment. The learning rate is halved five times
     in the second half of all steps; that of the released code after each fifth.
 
-    {notes}
+    Score and state are chosen on pixels that the network neither saw nor was trained to
+    predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
+    on those, without fitting it again; this is honest for the images that it was fitted on, in
+    the same place, and for images that share no noise with them.
+
+    Memory maps and dask, zarr and HDF5 arrays are read crop by crop in `fit`. Their mean and
+    scale are those of 64 random crops. Of dask and zarr arrays, `transform` returns dask
+    arrays that are computed when they are asked for.
+
+    `transform` may be interrupted, and so may `fit`, which then keeps the best state so far,
+    with a warning; in a search, cross-validation or ensemble it ends that instead.
 
     References
     ----------
@@ -81,7 +166,10 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     """
 
     patch_multiple = 2
-    default_patch = {2: 128, 3: 32}  # in 2-D, pairs are of the size that others learn from
+    default_patch: dict[int, int] = {
+        2: 128,
+        3: 32,
+    }  # in 2-D, pairs are of the size that others learn from
 
     _parameter_constraints: dict = {
         **NetworkDenoiser._parameter_constraints,
@@ -91,36 +179,36 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        gamma=2,
-        sampler="random",
-        max_steps=2000,
-        batch_size=2,
-        patch_size=None,
-        augment=True,
-        lr=3e-3,
-        optimizer="Adam",
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        test_time_augmentation=True,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        gamma: float = 2,
+        sampler: Literal["fixed", "random"] = "random",
+        max_steps: int = 2000,
+        batch_size: int = 2,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool = True,
+        lr: float = 0.003,
+        optimizer: str | Callable[..., Any] = "Adam",
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        test_time_augmentation: bool = True,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """L_rec + gamma L_reg."""
         return Neighbor2NeighborLoss()
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Make g1(y) and y inputs; g2(y), which pixels were drawn, and gamma targets."""
         cells = (len(x), *x.shape[2:-2], x.shape[-2] // 2, x.shape[-1] // 2)
         first, second = map(torch.from_numpy, draw_pairs(cells, self.sampler, rng))

@@ -13,13 +13,15 @@ bounds the error, too, and is the smaller (Cauchy-Schwarz). It lets f use more o
 pays, such as at edges, and is the default.
 """
 
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
+from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import NetworkDenoiser
-from selfsupervised.images._parameters import described
 from selfsupervised.noise.level import noise_variance
 from selfsupervised.partitions.fill import FILLS
 from selfsupervised.partitions.stratified import box_edge, draw_stratified
@@ -31,7 +33,6 @@ REPLACEMENT_STD = 0.2  # standard deviation, in normalised units
 WINDOW_BOXES = 4  # boxes a side with a pixel of J each, where the root is taken locally
 
 
-@described(batch_size=4, lr="3e-3", patch=64)
 class Noise2SameDenoiser(NetworkDenoiser):
     """Train a network on all pixels under a bound on its use of each (Xie et al., NeurIPS 2020).
 
@@ -57,13 +58,87 @@ class Noise2SameDenoiser(NetworkDenoiser):
         Whether the root in the invariance term is taken in windows with 16 (in 3-D: 64) pixels of
         J each, of which there is then the mean. False takes one root over the batch, as the paper
         does.
-    {parameters}
+    max_steps : int, default=2000
+        Steps of the optimizer.
+    batch_size : int, default=4
+        Crops in a step.
+    patch_size : int or tuple of int, default=None
+        Edge of the crops in pixels, or one for each spatial axis. By default 64
+        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
+        the crops, what is missing counts as not measured.
+    augment : bool, default=True
+        Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
+        noise or images that have a direction, and packed raw frames, whose channels have.
+    lr : float, default=0.003
+        Learning rate of the first step.
+    optimizer : str or class, default="Adam"
+        A class of `torch.optim`, by name or itself.
+    held_out : float, default=1/16
+        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
+        decides which state is kept, and is what `score` reports.
+    patience : int, default=None
+        Stop after so many steps without a smaller held-out loss, and keep the best state. By
+        default all steps are taken, and the last state is kept unless an earlier one was better
+        by more than the standard error of the difference.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        What the layers within the network compute in. "auto" is bfloat16, with channels last in
+        memory, where that is faster: on GPUs of compute capability 8.0 or more, and on
+        processors with tile units (AMX); else float32. With other processors "bfloat16" may be
+        faster for wide networks. The last layer, what is added to it and all after it are in
+        float32 always; in a module of your own, what is run by `networks.in_float32`.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is the best that is there.
+    compile : bool, default=False
+        Whether `torch.compile` compiles the network.
+    callbacks : list of skorch callbacks, default=None
+        Called beside the estimator's own. What counts as an epoch is a fiftieth of `max_steps`
+        (at most 200 steps), followed by validation.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the fitted network, with the same normalisation and the same
+        held-out pixels, but a new optimizer and schedule.
+    test_time_augmentation : bool, default=True
+        Whether outputs are means over the eight mirrored and rotated views of an image, where
+        training had such (`augment`). False takes an eighth of the time.
+    tile : int, default=None
+        Edge of the tiles in which `transform` works, in pixels. By default images are taken
+        whole up to about 2 GiB of memory.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis of the images holds channels. They are denoised together.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the held-out pixels, the weights of a new network, crops and masks. Torch's and
+        NumPy's own random states are left alone.
+    verbose : int, default=0
+        0 prints nothing; from 1 on, a line on standard error shows how far training is: the step,
+        both losses and steps per second.
 
     Attributes
     ----------
     lambda_ : float
         What `lambda_inv` came to.
-    {attributes}
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_.network`` is the torch module.
+    mean_ : float
+        Mean of the pixels that were not held out, in units of `X`.
+    scale_ : float
+        Their standard deviation; the network sees ``(X - mean_) / scale_``.
+    n_channels_ : int
+        Number of channels, 1 where there is no channel axis.
+    n_dims_ : int
+        Number of spatial axes.
+    seed_ : int
+        What `random_state` came to.
+    held_out_fraction_ : float
+        Share of the pixels that was held out.
+    held_out_loss_ : float
+        Mean squared error at the held-out pixels, in squared units of `X`, of the state that
+        was kept, without test-time augmentation. NaN if the images are so small that none was
+        held out.
+    loss_curve_ : dict of ndarray of shape (n_epochs,)
+        At the end of each epoch the ``"step"``, the mean ``"train_loss"``, and the
+        ``"held_out_loss"``, NaN if nothing was held out. Both in squared units of `X`: the first
+        is the paper's loss for normalised data, times ``scale_**2``. See `LossCurveDisplay`.
+    n_steps_ : int
+        Number of steps taken, including those of earlier fits with ``warm_start=True``.
 
     See Also
     --------
@@ -75,7 +150,17 @@ class Noise2SameDenoiser(NetworkDenoiser):
     second half of all steps; the paper halves it after each tenth, which is too early for few.
     The mean is that of the whole batch. Pixels that were not measured count in neither term.
 
-    {notes}
+    Score and state are chosen on pixels that the network neither saw nor was trained to
+    predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
+    on those, without fitting it again; this is honest for the images that it was fitted on, in
+    the same place, and for images that share no noise with them.
+
+    Memory maps and dask, zarr and HDF5 arrays are read crop by crop in `fit`. Their mean and
+    scale are those of 64 random crops. Of dask and zarr arrays, `transform` returns dask
+    arrays that are computed when they are asked for.
+
+    `transform` may be interrupted, and so may `fit`, which then keeps the best state so far,
+    with a warning; in a search, cross-validation or ensemble it ends that instead.
 
     References
     ----------
@@ -92,6 +177,8 @@ class Noise2SameDenoiser(NetworkDenoiser):
     (2, 32, 32)
     """
 
+    lambda_: float
+
     _parameter_constraints: dict = {
         **NetworkDenoiser._parameter_constraints,
         "lambda_inv": [Interval(Real, 0, None, closed="left"), StrOptions({"noise"})],
@@ -102,34 +189,34 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        lambda_inv=2.0,
-        fill="neighbors",
-        masked=0.1,
-        local=True,
-        max_steps=2000,
-        batch_size=4,
-        patch_size=None,
-        augment=True,
-        lr=3e-3,
-        optimizer="Adam",
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        test_time_augmentation=True,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        lambda_inv: float | Literal["noise"] = 2.0,
+        fill: Literal["neighbors", "normal", "random_neighbor", "uniform"] = "neighbors",
+        masked: float = 0.1,
+        local: bool = True,
+        max_steps: int = 2000,
+        batch_size: int = 4,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool = True,
+        lr: float = 0.003,
+        optimizer: str | Callable[..., Any] = "Adam",
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        test_time_augmentation: bool = True,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def prepare(self, source):
+    def prepare(self, source: Any) -> None:
         """Find out lambda."""
         self.lambda_ = float(2 if self.lambda_inv == "noise" else self.lambda_inv)
         if self.lambda_inv == "noise":
@@ -137,12 +224,12 @@ class Noise2SameDenoiser(NetworkDenoiser):
             variances = [noise_variance(np.moveaxis(x, 0, -1), channel_axis=-1) for x in crops]
             self.lambda_ *= float(np.sqrt(np.mean(variances)))
 
-    def criterion(self):
+    def criterion(self) -> Any:
         """L_rec + lambda_inv L_inv."""
         window = WINDOW_BOXES * box_edge(self.masked, self.n_dims_) if self.local else None
         return Noise2SameLoss(self.lambda_, window)
 
-    def scheme(self, x, rng, progress):
+    def scheme(self, x: Array, rng: np.random.Generator, progress: float) -> Any:
         """Make x and x_Jc inputs; x, and where J is, targets."""
         J = draw_stratified(x.shape, self.masked, rng)
         seen = np.where(J, np.float32(np.nan), x)

@@ -11,8 +11,10 @@ As elements have independent noise, the loss is that of clean targets plus a con
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any, Literal
 
-from selfsupervised.images._parameters import described
+from selfsupervised.core.types import RandomState
 from selfsupervised.images._sampled import (
     FAST_DROPOUT,
     FAST_SCHEDULE,
@@ -37,7 +39,6 @@ SCHEDULES = {
 }
 
 
-@described(SCHEDULES)
 class Self2SelfDenoiser(SampledDenoiser):
     """Train a network on one noisy image, by random samples of it (Quan et al., CVPR 2020).
 
@@ -73,11 +74,88 @@ class Self2SelfDenoiser(SampledDenoiser):
         How many predictions are averaged.
     keep_known : bool, default=False
         Whether pixels that are not missing come out as they were, for inpainting.
-    {parameters}
+    schedule : {"fast", "paper"}, default="fast"
+        What the parameters of the training are where they are None.
+
+        =========================  =========================  =========================
+        parameter                  fast                       paper
+        =========================  =========================  =========================
+        max_steps                  4000                       450000
+        batch_size                 4                          1
+        patch_size                 64, 32 in volumes          whole images
+        augment                    True                       flips
+        lr                         0.002                      1e-05
+        optimizer                  AdamW                      Adam
+        halvings                   (0.5, 0.6, 0.7, 0.8, 0.9)  ()
+        averaging                  0.99                       None
+        =========================  =========================  =========================
+
+    max_steps, batch_size, patch_size, augment, lr, optimizer : default=None
+        Steps of the optimizer; crops in a step; edge of the crops in pixels, one or one for each
+        axis; whether crops are mirrored and turned by right angles at random, or mirrored only
+        ("flips"), and predictions likewise; the learning rate of the first step; and a class of
+        `torch.optim`, by name or itself. None leaves each to the schedule.
+    held_out : float, default=1/16
+        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
+        decides which state is kept, and is what `score` reports.
+    patience : int, default=None
+        Stop after so many steps without a smaller held-out loss, and keep the best state. By
+        default all steps are taken, and the last state is kept unless an earlier one was better
+        by more than the standard error of the difference.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        What the layers within the network compute in. "auto" is bfloat16, with channels last in
+        memory, where that is faster: on GPUs of compute capability 8.0 or more, and on
+        processors with tile units (AMX); else float32. With other processors "bfloat16" may be
+        faster for wide networks. The last layer, what is added to it and all after it are in
+        float32 always; in a module of your own, what is run by `networks.in_float32`.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:1", "mps"; "auto" is the best that is there.
+    compile : bool, default=False
+        Whether `torch.compile` compiles the network.
+    callbacks : list of skorch callbacks, default=None
+        Called beside the estimator's own. What counts as an epoch is a fiftieth of `max_steps`
+        (at most 200 steps), followed by validation.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the fitted network, with the same normalisation and the same
+        held-out pixels, but a new optimizer and schedule.
+    tile : int, default=None
+        Edge of the tiles in which `transform` works, in pixels. By default images are taken
+        whole up to about 2 GiB of memory.
+    channel_axis : {None, -1}, default=None
+        Whether the last axis of the images holds channels. They are denoised together.
+    random_state : int, RandomState, Generator or None, default=0
+        Seed of the held-out pixels, the weights of a new network, crops and masks. Torch's and
+        NumPy's own random states are left alone.
+    verbose : int, default=0
+        0 prints nothing; from 1 on, a line on standard error shows how far training is: the step,
+        both losses and steps per second.
 
     Attributes
     ----------
-    {attributes}
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_.network`` is the torch module.
+    mean_ : float
+        Mean of the pixels that were not held out, in units of `X`.
+    scale_ : float
+        Their standard deviation; the network sees ``(X - mean_) / scale_``.
+    n_channels_ : int
+        Number of channels, 1 where there is no channel axis.
+    n_dims_ : int
+        Number of spatial axes.
+    seed_ : int
+        What `random_state` came to.
+    held_out_fraction_ : float
+        Share of the pixels that was held out.
+    held_out_loss_ : float
+        Mean squared error at the held-out pixels, in squared units of `X`, of the state that
+        was kept, without test-time augmentation. NaN if the images are so small that none was
+        held out.
+    loss_curve_ : dict of ndarray of shape (n_epochs,)
+        At the end of each epoch the ``"step"``, the mean ``"train_loss"``, and the
+        ``"held_out_loss"``, NaN if nothing was held out. Both in squared units of `X`: the first
+        is the paper's loss for normalised data, times ``scale_**2``. See `LossCurveDisplay`.
+    n_steps_ : int
+        Number of steps taken, including those of earlier fits with ``warm_start=True``.
 
     See Also
     --------
@@ -90,7 +168,17 @@ class Self2SelfDenoiser(SampledDenoiser):
     are in the user guide. With ``schedule="paper"``, sizes and rates are the paper's; its
     released code has a learning rate of 1e-4 and 150,000 steps.
 
-    {notes}
+    Score and state are chosen on pixels that the network neither saw nor was trained to
+    predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
+    on those, without fitting it again; this is honest for the images that it was fitted on, in
+    the same place, and for images that share no noise with them.
+
+    Memory maps and dask, zarr and HDF5 arrays are read crop by crop in `fit`. Their mean and
+    scale are those of 64 random crops. Of dask and zarr arrays, `transform` returns dask
+    arrays that are computed when they are asked for.
+
+    `transform` may be interrupted, and so may `fit`, which then keeps the best state so far,
+    with a warning; in a search, cross-validation or ensemble it ends that instead.
 
     References
     ----------
@@ -116,37 +204,37 @@ class Self2SelfDenoiser(SampledDenoiser):
 
     def __init__(
         self,
-        module=None,
+        module: Any = None,
         *,
-        partial=None,
-        drop_probability=0.3,
-        dropout=None,
-        sampling=True,
-        loss="mse",
-        n_predictions=50,
-        keep_known=False,
-        schedule="fast",
-        max_steps=None,
-        batch_size=None,
-        patch_size=None,
-        augment=None,
-        lr=None,
-        optimizer=None,
-        held_out=1 / 16,
-        patience=None,
-        precision="auto",
-        device="auto",
-        compile=False,
-        callbacks=None,
-        warm_start=False,
-        tile=None,
-        channel_axis=None,
-        random_state=0,
-        verbose=0,
-    ):
+        partial: bool | None = None,
+        drop_probability: float = 0.3,
+        dropout: float | None = None,
+        sampling: bool = True,
+        loss: Literal["mae", "mse"] = "mse",
+        n_predictions: int = 50,
+        keep_known: bool = False,
+        schedule: Literal["fast", "paper"] = "fast",
+        max_steps: int | None = None,
+        batch_size: int | None = None,
+        patch_size: int | tuple[Any, ...] | None = None,
+        augment: bool | Literal["flips"] | None = None,
+        lr: float | None = None,
+        optimizer: str | Callable[..., Any] | None = None,
+        held_out: float = 1 / 16,
+        patience: int | None = None,
+        precision: Literal["auto", "bfloat16", "float32"] = "auto",
+        device: Any = "auto",
+        compile: bool = False,
+        callbacks: list[Any] | None = None,
+        warm_start: bool = False,
+        tile: int | None = None,
+        channel_axis: int | None = None,
+        random_state: RandomState = 0,
+        verbose: int = 0,
+    ) -> None:
         self._store(vars())
 
-    def default_module(self):
+    def default_module(self) -> Any:
         """What makes the network where `module` is None."""
         if self.partial is None and self.schedule == "fast":
             dropout = FAST_DROPOUT if self.dropout is None else self.dropout

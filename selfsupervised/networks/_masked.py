@@ -3,9 +3,10 @@
 """What the networks share that see a random part of their input: mask, decoder, weights."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfsupervised.networks._network import Network
 from selfsupervised.networks.dropout import StochasticDropout
@@ -24,7 +25,7 @@ class MaskedNetwork(Network):
     slope: float
     decoder: nn.ModuleList
 
-    def forward(self, x, mask=None):
+    def forward(self, x: Tensor, mask: Any = None) -> Tensor:
         """Map a batch of shape (n, in_channels, *spatial) to (n, out_channels, *spatial).
 
         Parameters
@@ -55,7 +56,7 @@ class MaskedNetwork(Network):
         x = x.masked_fill(mask == 0, 0)
         return padded(self.layers, torch.cat([there, x], dim=1), self.multiple)
 
-    def dropout_convs(self, widths, dropout):
+    def dropout_convs(self, widths: Any, dropout: Any) -> Any:
         """Convolutions between these numbers of features: dropout before, leaky ReLU after."""
         layers = []
         for a, b in pairwise(widths):
@@ -63,14 +64,14 @@ class MaskedNetwork(Network):
             layers += [nn.LeakyReLU(self.slope, inplace=True)]
         return nn.Sequential(*layers)
 
-    def decode(self, x, skips):
+    def decode(self, x: Tensor, skips: Any) -> Any:
         """Double what the encoder ends with again and again, each time beside a skip."""
         for block in self.decoder:
             x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
             x = block(torch.cat([x, skips.pop()], dim=1))
         return x
 
-    def initialise(self):
+    def initialise(self) -> None:
         """Draw new weights as He et al. do for leaky ReLUs ("fan in"); zero the biases.
 
         Dropout makes squares larger by the inverse of the probability to stay; the weights

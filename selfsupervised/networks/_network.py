@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the networks share: checked arguments, any spatial size, layers by dimensionality."""
 
-from torch import nn
+from typing import Any, Self
+
+from torch import Tensor, nn
 
 from selfsupervised.networks.padding import padded
 
@@ -29,15 +31,20 @@ class Network(nn.Module):
         What the network was made with, so that a file can say how to make it again.
     """
 
-    multiple = 1
-    arguments: dict
+    multiple: int = 1
+    arguments: dict[str, Any]
+    in_channels: int
+    out_channels: int
+    n_dims: int
 
-    def __new__(cls, *channels, **others):
+    def __new__(cls, *channels: Any, **others: Any) -> Self:
         network = super().__new__(cls)
         network.arguments = dict(zip(("in_channels", "out_channels"), channels)) | others
         return network
 
-    def __init__(self, in_channels, out_channels, n_dims, **sizes):
+    def __init__(
+        self, in_channels: int, out_channels: int | None, n_dims: int, **sizes: Any
+    ) -> None:
         super().__init__()
         if n_dims not in LAYOUT:
             raise ValueError(f"{type(self).__name__} expected n_dims to be 2 or 3; got {n_dims!r}.")
@@ -50,19 +57,19 @@ class Network(nn.Module):
                 )
         self.in_channels, self.out_channels, self.n_dims = in_channels, out_channels, n_dims
 
-    def nd(self, name, *args, **kwargs):
+    def nd(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """A layer of `torch.nn` in its form for `n_dims`, such as "Conv"."""
         return getattr(nn, f"{name}{self.n_dims}d")(*args, **kwargs)
 
-    def conv(self, in_channels, out_channels, **kwargs):
+    def conv(self, in_channels: Any, out_channels: Any, **kwargs: Any) -> Any:
         """A convolution over the 3 x 3 (x 3) neighbourhood, zeros beyond the border."""
         return self.nd("Conv", in_channels, out_channels, 3, padding=1, **kwargs)
 
-    def layers(self, x):
+    def layers(self, x: Tensor) -> None:
         """Output for a batch whose edges are divisible by `multiple`; to be implemented."""
         raise NotImplementedError
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Map a batch of shape (n, in_channels, *spatial) to (n, out_channels, *spatial)."""
         self._check(x)
         return padded(self.layers, x, self.multiple)

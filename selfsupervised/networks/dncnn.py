@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The plain stack of convolutions with which Noise2Self denoises one image."""
 
-from torch import nn
+from typing import Any
+
+from torch import Tensor, nn
 
 from selfsupervised.networks._network import Network
 from selfsupervised.networks.precision import ended_in_float32
@@ -57,15 +59,15 @@ class DnCNN(Network):
 
     def __init__(
         self,
-        in_channels=1,
-        out_channels=None,
+        in_channels: int = 1,
+        out_channels: int | None = None,
         *,
-        n_dims=2,
-        width=64,
-        depth=8,
-        batch_norm=True,
-        residual=False,
-    ):
+        n_dims: int = 2,
+        width: int = 64,
+        depth: int = 8,
+        batch_norm: bool = True,
+        residual: bool = False,
+    ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         if depth < 2:
             raise ValueError(f"DnCNN expected depth to be two or more; got {depth}.")
@@ -74,7 +76,7 @@ class DnCNN(Network):
                 f"DnCNN with residual=True subtracts its prediction from the input, so it needs "
                 f"out_channels=None or {in_channels}; got {out_channels}."
             )
-        self.residual = residual
+        self.residual: Any = residual
         widths = [in_channels] + [width] * (depth - 1) + [self.out_channels]
         stack = []
         for number in range(depth):
@@ -82,9 +84,9 @@ class DnCNN(Network):
             if batch_norm and 0 < number < depth - 1:
                 stack.append(self.nd("BatchNorm", width))
             stack.append(nn.ReLU(inplace=True))
-        self.stack = nn.Sequential(*stack[:-1])
+        self.stack: Any = nn.Sequential(*stack[:-1])
 
-    def layers(self, x):
+    def layers(self, x: Tensor) -> Any:
         """Output for a batch."""
         out = ended_in_float32(self.stack, x)
         return x - out if self.residual else out

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Dropout that stays on when a network predicts."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 # A number of 16 bits decides about each element, so the probability is a multiple of 1 / LEVELS.
@@ -52,16 +54,16 @@ class StochasticDropout(nn.Module):
     tensor([0., 2.])
     """
 
-    def __init__(self, p=0.3):
+    def __init__(self, p: float = 0.3) -> None:
         super().__init__()
         if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p < 1:
             raise ValueError(
                 f"Expected the probability of dropout to be at least 0 and below 1; got {p!r}."
             )
-        self.p = p
-        self.active = True
+        self.p: Any = p
+        self.active: Any = True
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """A tensor of the shape of `x`; `x` itself if nothing is dropped."""
         if not self.active or self.p == 0:
             return x
@@ -69,7 +71,7 @@ class StochasticDropout(nn.Module):
             return functional.dropout(x, self.p, training=True)
         return x * _kept(x, self.p)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """What `repr` shows."""
         return f"p={self.p}"
 
@@ -90,7 +92,7 @@ def _kept(x, p):
 
 
 @contextmanager
-def without_dropout(module):
+def without_dropout(module: Any) -> Iterator[Any]:
     """Turn every `StochasticDropout` within a module off for a while, as for a validation.
 
     Parameters

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Test-time augmentation: one answer from mirrored and rotated views of an image."""
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 
-def self_ensemble(module, x):
+def self_ensemble(module: Any, x: Tensor) -> Tensor:
     """Mean of the outputs for the eight mirrored and rotated views of a batch, turned back.
 
     What a network makes of a picture and of its mirror image differs at random, the more the

@@ -3,9 +3,10 @@
 """A U-Net for images with missing pixels that adds to their local mean."""
 
 from functools import partial
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from selfsupervised.networks.dropout import StochasticDropout
@@ -69,15 +70,15 @@ class FilledUNet(Noise2SelfUNet):
 
     def __init__(
         self,
-        in_channels=1,
-        out_channels=None,
+        in_channels: int = 1,
+        out_channels: int | None = None,
         *,
-        n_dims=2,
-        width=16,
-        depth=3,
-        dropout=0.0,
-        gated=False,
-    ):
+        n_dims: int = 2,
+        width: int = 16,
+        depth: int = 3,
+        dropout: float = 0.0,
+        gated: bool = False,
+    ) -> None:
         if out_channels not in (None, in_channels):
             raise ValueError(
                 f"FilledUNet expected out_channels to be in_channels={in_channels}, whose mean it "
@@ -85,7 +86,7 @@ class FilledUNet(Noise2SelfUNet):
             )
         self._dropout, self._gated = dropout, gated
         super().__init__(2 * in_channels, in_channels, n_dims=n_dims, width=width, depth=depth)
-        self.in_channels = in_channels
+        self.in_channels: Any = in_channels
         self._start_at_zero()
 
     def _convs(self, a, b):
@@ -98,7 +99,7 @@ class FilledUNet(Noise2SelfUNet):
         first, activation, second = super()._convs(a, b)
         return nn.Sequential(*drop, first, activation, *drop, second)
 
-    def layers(self, x):
+    def layers(self, x: Tensor) -> Any:
         """Output for a batch whose edges are divisible by `multiple`."""
         image, there = in_float32(partial(fill_by_mean, depth=len(self.down)), x)
         correction = super().layers(torch.cat([image, there], dim=1))

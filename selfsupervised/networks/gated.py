@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Convolution that learns how much of each feature to let through."""
 
-from torch import nn
+from typing import Any
+
+from torch import Tensor, nn
 
 
 class GatedConv(nn.Module):
@@ -37,14 +39,25 @@ class GatedConv(nn.Module):
     torch.Size([1, 8, 5, 6])
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, *, n_dims=2, slope=0.2):
+    conv: Any
+    activation: Any
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        n_dims: int = 2,
+        slope: float = 0.2,
+    ) -> None:
         super().__init__()
         conv = getattr(nn, f"Conv{n_dims}d")
         # One convolution computes both: the features first, then their gates.
         self.conv = conv(in_channels, 2 * out_channels, kernel_size, padding=kernel_size // 2)
         self.activation = nn.LeakyReLU(slope)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Map (n, in_channels, *spatial) to (n, out_channels, *spatial)."""
         features, gate = self.conv(x).chunk(2, dim=1)
         return self.activation(features) * gate.sigmoid()

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The U-Net of Noise2Self."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfsupervised.networks._network import Network
 from selfsupervised.networks.precision import in_float32
@@ -75,34 +77,36 @@ class Noise2SelfUNet(Network):
 
     def __init__(
         self,
-        in_channels=1,
-        out_channels=None,
+        in_channels: int = 1,
+        out_channels: int | None = None,
         *,
-        n_dims=2,
-        width=32,
-        depth=4,
-        instance_norm=False,
-        residual=False,
-    ):
+        n_dims: int = 2,
+        width: int = 32,
+        depth: int = 4,
+        instance_norm: bool = False,
+        residual: bool = False,
+    ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         if residual and self.out_channels != in_channels:
             raise ValueError(
                 f"Noise2SelfUNet with residual=True adds to a mean of its input, so it needs "
                 f"out_channels=None or {in_channels}; got {out_channels}."
             )
-        self.multiple = 2**depth
+        self.multiple: int = 2**depth
         widths = [width * 2**level for level in range(depth)]
         block = [(in_channels, width), *zip(widths, [*widths[1:], widths[-1]])]
-        self.instance_norm = instance_norm
-        self.encoder = nn.ModuleList(self._block(a, b, self._convs(a, b)) for a, b in block)
-        self.down = nn.ModuleList(self._each_feature("Conv", n) for n in widths)
-        self.up = nn.ModuleList(self._each_feature("ConvTranspose", n) for n in reversed(widths))
-        self.decoder = nn.ModuleList(
+        self.instance_norm: Any = instance_norm
+        self.encoder: Any = nn.ModuleList(self._block(a, b, self._convs(a, b)) for a, b in block)
+        self.down: Any = nn.ModuleList(self._each_feature("Conv", n) for n in widths)
+        self.up: Any = nn.ModuleList(
+            self._each_feature("ConvTranspose", n) for n in reversed(widths)
+        )
+        self.decoder: Any = nn.ModuleList(
             self._block(2 * a, b, self._decoder_convs(2 * a, b))
             for a, b in zip(reversed(widths), [*reversed(widths[:-1]), width])
         )
-        self.head = self.nd("Conv", width, self.out_channels, 1)
-        self.mean = self._start_as_mean() if residual else None
+        self.head: Any = self.nd("Conv", width, self.out_channels, 1)
+        self.mean: Any = self._start_as_mean() if residual else None
 
     def _start_as_mean(self):
         """A mean over neighbours for each channel, and a network that at first adds nothing."""
@@ -144,7 +148,7 @@ class Noise2SelfUNet(Network):
             layer.weight.mul_(0.01).add_(0.5**self.n_dims)
         return layer
 
-    def layers(self, x):
+    def layers(self, x: Tensor) -> Any:
         """Output for a batch whose edges are divisible by `multiple`."""
         mean = 0 if self.mean is None else in_float32(self.mean, x)
         skips = []
@@ -162,9 +166,9 @@ class _Block(nn.Module):
 
     def __init__(self, shared, change, norm):
         super().__init__()
-        self.shared = shared
-        self.change = change
-        self.after = nn.Sequential(norm, nn.LeakyReLU(LEAKY_SLOPE, inplace=True))
+        self.shared: Any = shared
+        self.change: Any = change
+        self.after: Any = nn.Sequential(norm, nn.LeakyReLU(LEAKY_SLOPE, inplace=True))
 
     def forward(self, x):
         change = self.change(x)

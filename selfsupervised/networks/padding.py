@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Images of any size through modules that need edges divisible by a number."""
 
+from typing import Any
+
+from torch import Tensor
 from torch.nn.functional import pad
 
 
@@ -27,7 +30,7 @@ def margins(size, multiple):
     return before, after, "reflect" if after < size else "edge"
 
 
-def padded(module, x, multiple):
+def padded(module: Any, x: Tensor, multiple: int) -> Tensor:
     """Output of a module that needs edges divisible by `multiple`, for a batch of any size.
 
     Parameters

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Convolution over what is there, where some of the input is missing."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 MIN_SHARE = 1e-6  # less than the mean over any window with something valid
@@ -55,9 +57,20 @@ class PartialConv(nn.Module):
     tensor([[[[1., 1., 0., 0., 0.]]]])
     """
 
+    conv: Any
+    mean: Any
+    bias: Any
+
     def __init__(
-        self, in_channels, out_channels, kernel_size=3, *, n_dims=2, bias=True, zero_filled=False
-    ):
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        *,
+        n_dims: int = 2,
+        bias: bool = True,
+        zero_filled: bool = False,
+    ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"PartialConv expected kernel_size to be odd; got {kernel_size}.")
@@ -65,9 +78,9 @@ class PartialConv(nn.Module):
         self.conv = conv(in_channels, out_channels, kernel_size, padding=padding, bias=False)
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.mean = getattr(functional, f"avg_pool{n_dims}d")
-        self.zero_filled = zero_filled
+        self.zero_filled: Any = zero_filled
 
-    def forward(self, x, mask):
+    def forward(self, x: Tensor, mask: Any) -> Any:
         """Convolve a batch and its mask.
 
         Parameters

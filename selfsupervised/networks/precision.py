@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parts of a network that are computed in float32 where the rest is in bfloat16."""
 
+from typing import Any
+
 import torch
 
 
-def in_float32(function, *tensors):
+def in_float32(function: Any, *tensors: Any) -> Any:
     """What a module or function makes of tensors, in float32 where autocast would take less.
 
     bfloat16 has three digits. Inside a network they do, but an output, and what is added to it,

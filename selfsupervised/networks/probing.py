@@ -3,6 +3,7 @@
 """What a module needs and how far it sees, found out by trying."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 
@@ -15,7 +16,9 @@ def probe(module):
 
 
 @torch.random.fork_rng(devices=[])  # a network may draw random numbers
-def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
+def needed_multiple(
+    module: Any, in_channels: int = 1, n_dims: int = 2, *, out_channels: int | None = None
+) -> int:
     """What the edges of images must be divisible by, for a module to keep their size.
 
     Parameters
@@ -79,7 +82,9 @@ def needed_multiple(module, in_channels=1, n_dims=2, *, out_channels=None):
 
 
 @torch.random.fork_rng(devices=[])
-def receptive_radius(module, in_channels=1, n_dims=2, multiple=None):
+def receptive_radius(
+    module: Any, in_channels: int = 1, n_dims: int = 2, multiple: int | None = None
+) -> int | None:
     """Largest distance at which an input pixel can influence an output pixel.
 
     NaN spreads to all that is computed from it, whatever the weights. So all pixels beyond
@@ -134,11 +139,11 @@ class _Line:
 
     def __init__(self, network, in_channels, n_dims, multiple, axis, flip):
         self.network, self.axis, self.flip = network, 2 + axis, flip
-        self.mark = torch.inf if getattr(network, "sees_missing", False) else torch.nan
-        self.shape = [1, in_channels] + [-(-16 // multiple) * multiple] * n_dims
-        self.multiple = multiple
+        self.mark: Any = torch.inf if getattr(network, "sees_missing", False) else torch.nan
+        self.shape: Any = [1, in_channels] + [-(-16 // multiple) * multiple] * n_dims
+        self.multiple: int = multiple
         self.known: dict[int, int] = {}
-        self.found = False
+        self.found: Any = False
         for n_before in (4, 8, 16, 32):  # far enough that the NaN ends before the border
             self.start = n_before * max(multiple, 8)
             self.shape[self.axis] = self.start + max(2 * multiple, 16)

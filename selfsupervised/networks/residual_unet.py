@@ -3,9 +3,10 @@
 """The U-Net of residual blocks that Noise2Same trains."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfsupervised.networks._network import Network
 from selfsupervised.networks.precision import ended_in_float32
@@ -58,19 +59,29 @@ class ResidualUNet(Network):
     torch.Size([1, 1, 5, 8, 9])
     """
 
-    def __init__(self, in_channels=1, out_channels=None, *, n_dims=2, width=96, depth=3):
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int | None = None,
+        *,
+        n_dims: int = 2,
+        width: int = 96,
+        depth: int = 3,
+    ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
-        self.multiple = 2**depth
+        self.multiple: int = 2**depth
         widths = [width * 2**level for level in range(depth + 1)]
         steps = list(pairwise(widths))
-        self.first = self.conv(in_channels, width, bias=False)
-        self.encoder = nn.ModuleList(_ResidualBlock(self, n, n) for n in widths)
-        self.down = nn.ModuleList(self.nd("Conv", a, b, 2, stride=2) for a, b in steps)
-        self.up = nn.ModuleList(
+        self.first: Any = self.conv(in_channels, width, bias=False)
+        self.encoder: Any = nn.ModuleList(_ResidualBlock(self, n, n) for n in widths)
+        self.down: Any = nn.ModuleList(self.nd("Conv", a, b, 2, stride=2) for a, b in steps)
+        self.up: Any = nn.ModuleList(
             self.nd("ConvTranspose", b, a, 2, stride=2) for a, b in reversed(steps)
         )
-        self.decoder = nn.ModuleList(_ResidualBlock(self, 2 * n, n) for n in reversed(widths[:-1]))
-        self.head = nn.Sequential(
+        self.decoder: Any = nn.ModuleList(
+            _ResidualBlock(self, 2 * n, n) for n in reversed(widths[:-1])
+        )
+        self.head: Any = nn.Sequential(
             self.nd("BatchNorm", width),
             nn.ReLU(inplace=True),
             self.nd("Conv", width, self.out_channels, 1),
@@ -81,7 +92,7 @@ class ResidualUNet(Network):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def layers(self, x):
+    def layers(self, x: Tensor) -> Any:
         """Output for a batch whose edges are divisible by `multiple`."""
         x = self.first(x)
         skips = []
@@ -99,7 +110,7 @@ class _ResidualBlock(nn.Module):
 
     def __init__(self, network, in_channels, out_channels):
         super().__init__()
-        self.change = nn.Sequential(
+        self.change: Any = nn.Sequential(
             network.nd("BatchNorm", in_channels),
             nn.ReLU(inplace=True),
             network.conv(in_channels, out_channels, bias=False),
@@ -108,7 +119,7 @@ class _ResidualBlock(nn.Module):
             network.conv(out_channels, out_channels, bias=False),
         )
         same = in_channels == out_channels
-        self.shortcut = (
+        self.shortcut: Any = (
             nn.Identity() if same else network.nd("Conv", in_channels, out_channels, 1, bias=False)
         )
 

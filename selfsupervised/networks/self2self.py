@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The U-Net of Self2Self."""
 
+from typing import Any
+
 from torch import nn
 
 from selfsupervised.networks._masked import MaskedNetwork
@@ -73,32 +75,32 @@ class Self2SelfUNet(MaskedNetwork):
     torch.Size([1, 1, 9, 10])
     """
 
-    slope = 0.1
+    slope: float = 0.1
 
     def __init__(
         self,
-        in_channels=1,
-        out_channels=None,
+        in_channels: int = 1,
+        out_channels: int | None = None,
         *,
-        n_dims=2,
-        width=48,
-        depth=5,
-        dropout=0.3,
-        partial=True,
-    ):
+        n_dims: int = 2,
+        width: int = 48,
+        depth: int = 5,
+        dropout: float = 0.3,
+        partial: bool = True,
+    ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
-        self.multiple = 2**depth
-        self.partial = partial
+        self.multiple: int = 2**depth
+        self.partial: Any = partial
         inputs = [in_channels] + [width] * (depth + 1)
-        self.encoder = nn.ModuleList(self._encoder_conv(n, width) for n in inputs)
-        self.activation = nn.LeakyReLU(self.slope, inplace=True)
-        self.pool = self.nd("MaxPool", 2)
+        self.encoder: Any = nn.ModuleList(self._encoder_conv(n, width) for n in inputs)
+        self.activation: Any = nn.LeakyReLU(self.slope, inplace=True)
+        self.pool: Any = self.nd("MaxPool", 2)
         wide = 2 * width
         below = [width] + [wide] * (depth - 1)
         blocks = [[n + width, wide, wide] for n in below[:-1]]
         ending = [below[-1] + in_channels, max(width * 4 // 3, 1), max(width * 2 // 3, 1)]
-        self.decoder = nn.ModuleList(self.dropout_convs(n, dropout) for n in [*blocks, ending])
-        self.head = self.dropout_convs([ending[-1], self.out_channels], dropout)[:-1]
+        self.decoder: Any = nn.ModuleList(self.dropout_convs(n, dropout) for n in [*blocks, ending])
+        self.head: Any = self.dropout_convs([ending[-1], self.out_channels], dropout)[:-1]
         self.initialise()
 
     def _encoder_conv(self, in_channels, width):
@@ -106,7 +108,7 @@ class Self2SelfUNet(MaskedNetwork):
             return PartialConv(in_channels, width, n_dims=self.n_dims, zero_filled=True)
         return self.conv(in_channels, width)
 
-    def layers(self, both):
+    def layers(self, both: Any) -> Any:
         """Output for a batch of masks and images with edges divisible by `multiple`."""
         mask, x = both.chunk(2, dim=1)
         skips = [x]

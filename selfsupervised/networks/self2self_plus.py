@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The U-Net of Self2Self+."""
 
+from typing import Any
+
 from torch import nn
 
 from selfsupervised.networks._masked import MaskedNetwork
@@ -66,30 +68,30 @@ class Self2SelfPlusUNet(MaskedNetwork):
     torch.Size([1, 3, 9, 10])
     """
 
-    slope = 0.2
+    slope: float = 0.2
 
     def __init__(
         self,
-        in_channels=1,
-        out_channels=None,
+        in_channels: int = 1,
+        out_channels: int | None = None,
         *,
-        n_dims=2,
-        width=48,
-        depth=5,
-        dropout=0.4,
-        gated=True,
-    ):
+        n_dims: int = 2,
+        width: int = 48,
+        depth: int = 5,
+        dropout: float = 0.4,
+        gated: bool = True,
+    ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
-        self.multiple = 2**depth
+        self.multiple: int = 2**depth
         inputs = [2 * in_channels] + [width] * (depth + 1)
-        self.encoder = nn.ModuleList(self._encoder_conv(n, width, gated) for n in inputs)
-        self.pool = self.nd("MaxPool", 2)
+        self.encoder: Any = nn.ModuleList(self._encoder_conv(n, width, gated) for n in inputs)
+        self.pool: Any = self.nd("MaxPool", 2)
         wide = 2 * width
-        self.decoder = nn.ModuleList(
+        self.decoder: Any = nn.ModuleList(
             self.dropout_convs([n + width, wide, wide], dropout)
             for n in [width] + [wide] * (depth - 1)
         )
-        self.head = self.conv(wide, self.out_channels)
+        self.head: Any = self.conv(wide, self.out_channels)
         self.initialise()
 
     def _encoder_conv(self, in_channels, width, gated):
@@ -98,7 +100,7 @@ class Self2SelfPlusUNet(MaskedNetwork):
         activation = nn.LeakyReLU(self.slope, inplace=True)
         return nn.Sequential(self.conv(in_channels, width), activation)
 
-    def layers(self, both):
+    def layers(self, both: Any) -> Any:
         """Output for a batch of masks and images with edges divisible by `multiple`."""
         x = self.encoder[0](both)
         skips = []

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The U-Net of Neighbor2Neighbor."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from selfsupervised.networks._network import Network
 from selfsupervised.networks.precision import ended_in_float32
@@ -61,25 +63,32 @@ class UNet(Network):
     """
 
     def __init__(
-        self, in_channels=1, out_channels=None, *, n_dims=2, width=48, depth=5, init_scale=1.0
-    ):
+        self,
+        in_channels: int = 1,
+        out_channels: int | None = None,
+        *,
+        n_dims: int = 2,
+        width: int = 48,
+        depth: int = 5,
+        init_scale: float = 1.0,
+    ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
-        self.multiple = 2**depth
+        self.multiple: int = 2**depth
         wide = 2 * width
-        self.activation = nn.LeakyReLU(0.2, inplace=True)
-        self.pool = self.nd("MaxPool", 2)
-        self.first = self.conv(in_channels, width)
-        self.encoder = nn.ModuleList(self.conv(width, width) for _ in range(depth + 1))
+        self.activation: Any = nn.LeakyReLU(0.2, inplace=True)
+        self.pool: Any = self.nd("MaxPool", 2)
+        self.first: Any = self.conv(in_channels, width)
+        self.encoder: Any = nn.ModuleList(self.conv(width, width) for _ in range(depth + 1))
         below = [width] + [wide] * (depth - 1)
         beside = [width] * (depth - 1) + [in_channels]
-        self.up = nn.ModuleList(self.nd("ConvTranspose", n, n, 2, stride=2) for n in below)
-        self.decoder = nn.ModuleList(
+        self.up: Any = nn.ModuleList(self.nd("ConvTranspose", n, n, 2, stride=2) for n in below)
+        self.decoder: Any = nn.ModuleList(
             nn.Sequential(
                 self.conv(n + skip, wide), self.activation, self.conv(wide, wide), self.activation
             )
             for n, skip in zip(below, beside, strict=True)
         )
-        self.head = nn.Sequential(
+        self.head: Any = nn.Sequential(
             self.nd("Conv", wide, wide, 1),
             self.activation,
             self.nd("Conv", wide, wide, 1),
@@ -93,7 +102,7 @@ class UNet(Network):
             else:
                 nn.init.zeros_(parameter)
 
-    def layers(self, x):
+    def layers(self, x: Tensor) -> Any:
         """Output for a batch whose edges are divisible by `multiple`."""
         skips = [x]
         x = self.activation(self.first(x))

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.scale import in_unit
+from selfsupervised.core.types import Array
 from selfsupervised.core.validation import check_channel_axis, is_whole_number
 
 # One and two pixels apart; and farther, where only stripes reach, on average.
@@ -60,7 +61,7 @@ class CorrelationVerdict:
         return "vertical" if vertical else None
 
 
-def noise_correlation(residual, *, max_lag=2, channel_axis=None):
+def noise_correlation(residual: Any, *, max_lag: int = 2, channel_axis: int | None = None) -> Array:
     """Autocorrelation of noise: how much neighbouring pixels share.
 
     Parameters

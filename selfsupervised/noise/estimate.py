@@ -2,16 +2,34 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the noise of one image is, from that image alone."""
 
+from typing import Any, Literal, overload
+
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.types import ArrayLike
 from selfsupervised.core.validation import check_channel_axis
 from selfsupervised.noise.level import noise_level
-from selfsupervised.noise.line import noise_line
+from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.noise.measure import measure_noise
+from selfsupervised.noise.model import ImageNoise
 
 MODELS = ("gaussian", "poisson_gaussian", "full")
 
 
-def estimate_noise(image, model="gaussian", *, channel_axis=None):
+@overload
+def estimate_noise(
+    image: ArrayLike, model: Literal["gaussian"] = "gaussian", *, channel_axis: int | None = None
+) -> float: ...
+@overload
+def estimate_noise(
+    image: ArrayLike, model: Literal["poisson_gaussian"], *, channel_axis: int | None = None
+) -> NoiseModel: ...
+@overload
+def estimate_noise(
+    image: ArrayLike, model: Literal["full"], *, channel_axis: int | None = None
+) -> ImageNoise: ...
+def estimate_noise(
+    image: Any, model: str = "gaussian", *, channel_axis: int | None = None
+) -> float | NoiseModel | ImageNoise:
     """Estimate the noise of one image from that image alone.
 
     Parameters

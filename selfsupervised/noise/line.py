@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the noise of one image grows with the signal: its variance as a line."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter
 from scipy.optimize import nnls
 
 from selfsupervised.core.scale import in_unit
+from selfsupervised.core.types import ArrayLike
 from selfsupervised.noise.flat_places import (
     FLAT_SHARE,
     MIN_PLACES,
@@ -40,7 +41,7 @@ class NoiseModel(NamedTuple):
     gain: float
     variance: float
 
-    def std(self, signal):
+    def std(self, signal: ArrayLike) -> Any:
         """Standard deviation of the noise where the clean image is `signal`.
 
         Parameters

@@ -3,11 +3,13 @@
 """What the noise of one image is, all of it in one object, and how sure each part is."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.fft import irfftn, rfftn
 from scipy.ndimage import gaussian_filter
 
+from selfsupervised.core.types import Array, RandomState
 from selfsupervised.core.validation import check_channel_axis
 from selfsupervised.noise.line import NoiseModel
 
@@ -47,26 +49,26 @@ class ChannelNoise:
     high: float
     flat_share: float = 0.0
     line: NoiseModel | None = None
-    correlation: tuple = (0.0, 0.0)
+    correlation: tuple[float, ...] = (0.0, 0.0)
     outlier_share: float = 0.0
-    line_offsets: tuple = (0.0, 0.0)
+    line_offsets: tuple[float, ...] = (0.0, 0.0)
     step: float = 0.0
 
     @property
-    def grows(self):
+    def grows(self) -> bool:
         """Whether the noise is believed to grow with the signal."""
         return self.line is not None
 
     @property
-    def as_line(self):
+    def as_line(self) -> NoiseModel:
         """Gain and variance, the gain 0 for noise that is as strong everywhere."""
         return self.line or NoiseModel(0.0, self.level**2)
 
-    def std(self, signal):
+    def std(self, signal: Any) -> Any:
         """Standard deviation where the clean image is `signal`, in units of the image."""
         return self.as_line.std(signal)
 
-    def describe(self):
+    def describe(self) -> str:
         """What this says, in a sentence or two."""
         parts = [self._strength()]
         if any(self.correlation):
@@ -117,33 +119,33 @@ class ImageNoise:
     (64, 64)
     """
 
-    channels: tuple
+    channels: tuple[ChannelNoise, ...]
     channel_axis: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_channel_axis(self.channel_axis, caller="ImageNoise")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<ImageNoise: {self.describe()}>"
 
     @property
-    def none(self):
+    def none(self) -> bool:
         """Whether no channel has any noise to speak of."""
         return all(channel.level == 0 for channel in self.channels)
 
-    def describe(self):
+    def describe(self) -> str:
         """What this says, a line for each channel."""
         if self.channel_axis is None:
             return self.channels[0].describe()
         lines = [f"channel {c}: {noise.describe()}" for c, noise in enumerate(self.channels)]
         return "\n".join(lines)
 
-    def as_strong_as(self, level):
+    def as_strong_as(self, level: float) -> "ImageNoise":
         """The same, as strong everywhere and in all channels: of this standard deviation."""
         channels = (replace(c, level=level, line=None) for c in self.channels)
         return replace(self, channels=tuple(channels))
 
-    def std(self, image):
+    def std(self, image: Array) -> Array:
         """Standard deviation of the noise at each pixel.
 
         Parameters
@@ -160,7 +162,7 @@ class ImageNoise:
         out = [noise.std(plane) for noise, plane in zip(self.channels, planes, strict=True)]
         return self._joined([np.broadcast_to(s, planes[0].shape) for s in out])
 
-    def sample(self, image, random_state=None):
+    def sample(self, image: Array, random_state: RandomState = None) -> Array:
         """Draw noise of this kind, normal, white or as neighbours share it.
 
         Outliers and offsets of lines are not drawn.

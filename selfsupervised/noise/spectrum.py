@@ -8,12 +8,15 @@ were chosen and which hold what is left of the image, are continued from a Gauss
 to the next ones: right for optics, demosaicking and resampling, whose noise is blurred.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dctn
 from scipy.stats import norm
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.types import Array
 from selfsupervised.core.validation import check_channel_axis
 
 BLOCK_EDGE_PIXELS = {2: 16, 3: 8}
@@ -28,7 +31,7 @@ MAX_SATURATED_SHARE = 0.02  # pixels of a block that may lie at an end of the ra
 FIRST_NOISE_FREQUENCY, LAST_FITTED_FREQUENCY = 4, 10
 
 
-def noise_autocovariance(image, *, channel_axis=None):
+def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Array:
     """Estimate the autocovariance of the noise of one image from that image alone.
 
     Parameters

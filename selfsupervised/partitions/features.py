@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Blocks of a table for bi-cross-validation (Noise2Self, Section 3.2)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.types import RandomState
 from selfsupervised.core.validation import is_whole_number
 from selfsupervised.partitions.pair import Pair, check_count
 
@@ -63,18 +66,26 @@ class FeatureBlocks(BaseEstimator):
         Seed of the assignment of columns to blocks and rows to folds.
     """
 
-    def __init__(self, n_blocks=2, *, n_folds=2, contiguous=False, gap=0, random_state=0):
+    def __init__(
+        self,
+        n_blocks: int = 2,
+        *,
+        n_folds: int = 2,
+        contiguous: bool = False,
+        gap: int = 0,
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_blocks = n_blocks
         self.n_folds = n_folds
         self.contiguous = contiguous
         self.gap = gap
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, *, channel_axis=None):
+    def get_n_splits(self, X: Any | None = None, *, channel_axis: int | None = None) -> int:
         """Number of blocks times number of folds."""
         return self.n_blocks * self.n_folds
 
-    def split(self, X, *, channel_axis=None):
+    def split(self, X: Any, *, channel_axis: int | None = None) -> Iterator[Any]:
         """Hide one block after another.
 
         Parameters
@@ -103,7 +114,7 @@ class FeatureBlocks(BaseEstimator):
                 seen = np.where(hidden_rows & ~block.beside, X.dtype.type(np.nan), X)
                 yield Pair(seen, X[where], where, columns=block.columns, beside=block.beside)
 
-    def blocks(self, X):
+    def blocks(self, X: Any) -> Any:
         """The blocks of columns, each with its folds of rows.
 
         Parameters

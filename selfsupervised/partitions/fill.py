@@ -7,12 +7,14 @@ the filled image can depend on what was hidden: J-invariance holds by constructi
 """
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.types import RandomState, Table
 from selfsupervised.core.validation import is_finite_number, is_ragged
 
 FILLS = ("neighbors", "uniform", "random_neighbor")
@@ -33,7 +35,14 @@ def check_fill(fill, *, caller, allow_none=False):
     )
 
 
-def fill_missing(X, fill="neighbors", *, channel_axis=None, random_state=0, copy=True):
+def fill_missing(
+    X: Table,
+    fill: str | float | None = "neighbors",
+    *,
+    channel_axis: int | None = None,
+    random_state: RandomState = 0,
+    copy: bool = True,
+) -> Any:
     """Replace NaN in every image by what its visible pixels suggest.
 
     Parameters

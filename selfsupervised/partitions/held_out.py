@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Pixels that are kept from learning, to judge what was learned."""
 
+from typing import Any
+
 import numpy as np
 
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.types import RandomState
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.partitions.pixels import PixelPartition
 
@@ -42,17 +45,19 @@ class HeldOutPixels(PixelPartition):
     True
     """
 
-    def __init__(self, fraction=1 / 16, *, footprint=None, random_state=0):
+    def __init__(
+        self, fraction: float = 1 / 16, *, footprint: Any = None, random_state: RandomState = 0
+    ) -> None:
         self.fraction = fraction
         self.footprint = footprint
         self.random_state = random_state
 
-    def n_subsets_for(self, shapes):
+    def n_subsets_for(self, shapes: Any) -> Any:
         """One, whatever the shapes."""
         check_fraction(self.fraction, caller="HeldOutPixels", name="fraction")
         return 1
 
-    def labels(self, shape):
+    def labels(self, shape: Any) -> Any:
         """0 at held-out pixels, 1 elsewhere."""
         check_fraction(self.fraction, caller="HeldOutPixels", name="fraction")
         return 1 - held_out(shape, self.fraction, as_seed(self.random_state)).astype(np.intp)

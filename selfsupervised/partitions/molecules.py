@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two independent samples of the molecules behind counts (Noise2Self, Section 3.1)."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from sklearn.base import BaseEstimator, clone
 
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import plain_inside
+from selfsupervised.core.types import RandomState
 from selfsupervised.partitions.pair import Pair, check_count
 from selfsupervised.partitions.thinning import thin_counts
 
@@ -52,15 +56,15 @@ class MoleculeSplit(BaseEstimator):
 
     def __init__(
         self,
-        fraction=0.5,
+        fraction: float = 0.5,
         *,
-        n_splits=1,
-        symmetric=True,
-        overdispersion=None,
-        capture_rate=None,
-        normalizer=None,
-        random_state=0,
-    ):
+        n_splits: int = 1,
+        symmetric: bool = True,
+        overdispersion: Any = None,
+        capture_rate: Any = None,
+        normalizer: Any = None,
+        random_state: RandomState = 0,
+    ) -> None:
         self.fraction = fraction
         self.n_splits = n_splits
         self.symmetric = symmetric
@@ -69,11 +73,11 @@ class MoleculeSplit(BaseEstimator):
         self.normalizer = normalizer
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, *, channel_axis=None):
+    def get_n_splits(self, X: Any | None = None, *, channel_axis: int | None = None) -> int:
         """Number of pairs."""
         return self.n_splits * (2 if self.symmetric else 1)
 
-    def split(self, X, *, channel_axis=None):
+    def split(self, X: Any, *, channel_axis: int | None = None) -> Iterator[Any]:
         """Share the molecules out.
 
         Parameters

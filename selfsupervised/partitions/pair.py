@@ -44,10 +44,10 @@ class Pair:
     columns: Any = None
     beside: Any = None
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return iter((self.seen, self.judged, self.where))
 
-    def select(self, output):
+    def select(self, output: Any) -> Any:
         """The part of a denoiser's `output` for `seen` that stands for `judged`."""
         if sparse.issparse(output):
             output = output.toarray()

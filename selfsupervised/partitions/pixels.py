@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Partitions of the pixels of images (Noise2Self, Sections 3 and 5)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.types import RandomState
 from selfsupervised.core.validation import is_ragged
 from selfsupervised.partitions.footprint import as_footprint, dilate
 from selfsupervised.partitions.pair import Pair, check_count
@@ -28,24 +30,24 @@ class PixelPartition(BaseEstimator):
     per_channel = False
     footprint: Any = None
 
-    def labels(self, shape):
+    def labels(self, shape: tuple[int, ...]) -> Any:
         """Number of the subset of each pixel of an image; to be implemented."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement labels(shape) -> integer array of that shape."
         )
 
-    def n_subsets_for(self, shapes):
+    def n_subsets_for(self, shapes: Any) -> Any:
         """Number of subsets for images of these shapes; to be implemented."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement n_subsets_for(shapes) -> int."
         )
 
-    def get_n_splits(self, X, *, channel_axis=None):
+    def get_n_splits(self, X: Any, *, channel_axis: int | None = None) -> int:
         """Number of pairs that `split` yields for `X`."""
         images = X if is_ragged(X) else np.asarray(X)
         return self.n_subsets_for([self._label_shape(x.shape, channel_axis) for x in images])
 
-    def split(self, X, *, channel_axis=None):
+    def split(self, X: Any, *, channel_axis: int | None = None) -> Iterator[Any]:
         """Hide one subset of the pixels after another.
 
         Parameters
@@ -70,7 +72,7 @@ class PixelPartition(BaseEstimator):
         measured = Measurement.of_images(X, channel_axis=channel_axis, caller=caller)
         yield from self.pairs(measured.data, channel_axis=channel_axis)
 
-    def pairs(self, images, *, channel_axis=None):
+    def pairs(self, images: Any, *, channel_axis: int | None = None) -> Iterator[Any]:
         """What `split` yields for images that are checked already: a float stack, or a list.
 
         Parameters
@@ -97,7 +99,7 @@ class PixelPartition(BaseEstimator):
             ]
             yield _listed(pairs) if isinstance(images, list) else pairs[0]
 
-    def hides_along(self, axis, shape, *, channel_axis=None):
+    def hides_along(self, axis: int, shape: Any, *, channel_axis: int | None = None) -> bool:
         """Whether each pixel's direct neighbours along one axis are hidden with it.
 
         Parameters
@@ -182,7 +184,9 @@ class PixelGrid(PixelPartition):
            [2, 3, 2, 3]])
     """
 
-    def __init__(self, stride=4, *, per_channel=False, footprint=None):
+    def __init__(
+        self, stride: int | tuple[int, ...] = 4, *, per_channel: bool = False, footprint: Any = None
+    ) -> None:
         self.stride = stride
         self.per_channel = per_channel
         self.footprint = footprint
@@ -216,11 +220,11 @@ class PixelGrid(PixelPartition):
                 f"{tuple(spatial)}; use a smaller stride."
             )
 
-    def n_subsets_for(self, shapes):
+    def n_subsets_for(self, shapes: Any) -> Any:
         """Product of the strides."""
         return int(np.prod(self._strides(shapes[0])))
 
-    def labels(self, shape):
+    def labels(self, shape: tuple[int, ...]) -> Any:
         """Subset of each pixel: its position within a cell of the grid, in reading order."""
         strides = self._strides(shape)
         spatial = np.indices(shape[: len(strides)], sparse=True)
@@ -250,18 +254,25 @@ class RandomPixels(PixelPartition):
         judged on the same pairs.
     """
 
-    def __init__(self, n_subsets=25, *, per_channel=False, footprint=None, random_state=0):
+    def __init__(
+        self,
+        n_subsets: int = 25,
+        *,
+        per_channel: bool = False,
+        footprint: Any = None,
+        random_state: RandomState = 0,
+    ) -> None:
         self.n_subsets = n_subsets
         self.per_channel = per_channel
         self.footprint = footprint
         self.random_state = random_state
 
-    def n_subsets_for(self, shapes):
+    def n_subsets_for(self, shapes: Any) -> Any:
         """`n_subsets`, whatever the shapes."""
         check_count("RandomPixels", "n_subsets", self.n_subsets)
         return self.n_subsets
 
-    def labels(self, shape):
+    def labels(self, shape: tuple[int, ...]) -> Any:
         """Subset of each pixel, drawn without replacement."""
         check_count("RandomPixels", "n_subsets", self.n_subsets)
         rng = np.random.default_rng(as_seed(self.random_state))
@@ -276,10 +287,10 @@ class SinglePixels(PixelPartition):
     shown the image once for each pixel, which only tiny images allow.
     """
 
-    def n_subsets_for(self, shapes):
+    def n_subsets_for(self, shapes: Any) -> Any:
         """Number of pixels of the largest image."""
         return max(int(np.prod(shape)) for shape in shapes)
 
-    def labels(self, shape):
+    def labels(self, shape: tuple[int, ...]) -> Any:
         """Each pixel's own number."""
         return np.arange(int(np.prod(shape))).reshape(shape)

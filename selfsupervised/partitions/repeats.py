@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Repeated acquisitions of one scene (Noise2Self, Section 2)."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
@@ -20,14 +23,14 @@ class Repeats(BaseEstimator):
         Axis of the input that holds the acquisitions; the first axis holds the scenes.
     """
 
-    def __init__(self, axis=1):
+    def __init__(self, axis: int = 1) -> None:
         self.axis = axis
 
-    def get_n_splits(self, X, *, channel_axis=None):
+    def get_n_splits(self, X: Any, *, channel_axis: int | None = None) -> int:
         """Number of acquisitions."""
         return self._check(X).shape[self.axis]
 
-    def split(self, X, *, channel_axis=None):
+    def split(self, X: Any, *, channel_axis: int | None = None) -> Iterator[Any]:
         """Leave one acquisition out after another.
 
         Parameters

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One pixel of each box: spread as evenly as on a grid, and at no place that could be learned."""
 
+from typing import Any
+
 import numpy as np
 
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.types import RandomState
 from selfsupervised.partitions.pixels import PixelGrid
 
 
@@ -40,14 +43,21 @@ class StratifiedPixels(PixelGrid):
            [1, 3, 1, 0]])
     """
 
-    def __init__(self, stride=4, *, per_channel=False, footprint=None, random_state=0):
+    def __init__(
+        self,
+        stride: int | tuple[int, ...] = 4,
+        *,
+        per_channel: bool = False,
+        footprint: Any = None,
+        random_state: RandomState = 0,
+    ) -> None:
         super().__init__(stride, per_channel=per_channel, footprint=footprint)
         self.random_state = random_state
 
     def _check_fits(self, strides, spatial):
         """A box may be cut."""
 
-    def labels(self, shape):
+    def labels(self, shape: Any) -> Any:
         """Subset of each pixel: its position within the box, in the order of that box."""
         strides = (*self._strides(shape), *[1] * bool(self.per_channel))
         places = [np.arange(size) // stride for size, stride in zip(shape, strides, strict=True)]

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Plots of denoised counts in an AnnData, after the conventions of scanpy."""
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
 from selfsupervised.core.sklearn_compat import plain_inside
+from selfsupervised.core.types import Array
 from selfsupervised.counts._row_blocks import is_streamed, map_over_blocks
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.singlecell.fields import columns_of, missing, places_of, table_of
@@ -13,7 +16,7 @@ from selfsupervised.singlecell.fields import columns_of, missing, places_of, tab
 __all__ = ["denoised", "rank_loss"]
 
 
-def rank_loss(adata, *, key="denoised", ax=None, show=False):
+def rank_loss(adata: Any, *, key: str = "denoised", ax: Any = None, show: bool = False) -> Any:
     """Loss on unseen molecules against the number of components, and the number in use.
 
     Parameters
@@ -49,7 +52,17 @@ def rank_loss(adata, *, key="denoised", ax=None, show=False):
     return _shown(axis, show)
 
 
-def denoised(adata, x, y, *, color=None, key="denoised", layer=None, axes=None, show=False):
+def denoised(
+    adata: Any,
+    x: Array,
+    y: Any,
+    *,
+    color: str | None = None,
+    key: str = "denoised",
+    layer: str | None = None,
+    axes: Any = None,
+    show: bool = False,
+) -> Any:
     """Two genes against each other: as measured, and beside it denoised.
 
     Both are in the units of the normalisation: by default square roots of counts that are scaled
@@ -165,3 +178,7 @@ def _shown(axes, show):
 
         plt.show()
     return axes
+
+
+def __dir__():
+    return __all__

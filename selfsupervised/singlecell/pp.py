@@ -5,6 +5,7 @@
 import warnings
 from importlib.metadata import version
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from anndata import AnnData
 from scipy import sparse
 
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.types import Estimator, RandomState
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.counts import CountNormalizer, PCADenoiserCV
 from selfsupervised.counts._gene_means import r2_of_genes
@@ -36,22 +38,22 @@ METHODS = ("pca",)
 
 
 def denoise_counts(
-    adata,
+    adata: Any,
     *,
-    layer=None,
-    method="pca",
-    n_comps="auto",
-    max_comps=50,
-    mask_var=HIGHLY_VARIABLE_IF_THERE,
-    key_added="denoised",
-    genes=None,
-    units=None,
-    hold_out=None,
-    copy=False,
-    inplace=True,
-    rng=0,
-    **params,
-):
+    layer: str | None = None,
+    method: str | Estimator = "pca",
+    n_comps: Any = "auto",
+    max_comps: int = 50,
+    mask_var: Any = HIGHLY_VARIABLE_IF_THERE,
+    key_added: str | None = "denoised",
+    genes: Any = None,
+    units: Any = None,
+    hold_out: float | None = None,
+    copy: bool = False,
+    inplace: bool = True,
+    rng: RandomState = 0,
+    **params: Any,
+) -> Any:
     """Denoise counts by principal components, as many as predict unseen molecules best.
 
     The molecules of each cell are shared out into two halves, and of all ranks the one is taken
@@ -210,15 +212,15 @@ def denoise_counts(
 
 
 def split_molecules(
-    adata,
+    adata: Any,
     *,
-    fraction=0.5,
-    layer=None,
-    key_added="molecules",
-    copy=False,
-    inplace=True,
-    rng=0,
-):
+    fraction: float = 0.5,
+    layer: str | None = None,
+    key_added: str | None = "molecules",
+    copy: bool = False,
+    inplace: bool = True,
+    rng: RandomState = 0,
+) -> Any:
     """Share the molecules of every cell out into two samples that are independent given it.
 
     What is found in one sample, such as groups of cells and genes that tell them apart, can be
@@ -379,3 +381,7 @@ def _target(adata, copy):
             "adata.copy(filename), or adata.to_memory()."
         )
     return adata.copy() if copy else adata
+
+
+def __dir__():
+    return __all__

@@ -13,6 +13,7 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import LambdaLR
 
+from selfsupervised.core.callers import is_one_of_many
 from selfsupervised.training.busy import Pace, threads_that_fit
 from selfsupervised.training.callbacks import Average, BestState, Progress
 
@@ -155,6 +156,8 @@ def train(net, crops):
         If the loss becomes NaN or infinite.
     MemoryError
         If the device runs out of memory.
+    KeyboardInterrupt
+        If the user interrupts it in a search, a cross-validation or an ensemble, which end then.
 
     Warns
     -----
@@ -175,6 +178,8 @@ def train(net, crops):
             f"{crops.size}, or use a smaller module."
         ) from error
     if best.step_ < crops.max_steps and not best.stopped_:
+        if is_one_of_many():
+            raise KeyboardInterrupt  # half a training is no match for whole ones
         warnings.warn(
             f"Training was interrupted after {best.step_} of {crops.max_steps} steps; the best "
             f"state so far is kept.",

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Any function from an image to an image as a denoiser."""
 
+from collections.abc import Callable
+from typing import Any
+
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.evaluation.estimators import is_function
 
@@ -36,7 +39,13 @@ class FunctionDenoiser(ImageDenoiser):
         "kw_args": [dict, None],
     }
 
-    def __init__(self, func, kw_args=None, *, channel_axis=None):
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        kw_args: dict[str, Any] | None = None,
+        *,
+        channel_axis: int | None = None,
+    ) -> None:
         self.func = func
         self.kw_args = kw_args
         self.channel_axis = channel_axis

@@ -7,13 +7,17 @@ that entry. By Proposition 1 its distance to the noisy data is its distance to t
 signal plus the variance of the noise.
 """
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from selfsupervised.core.callers import check_splits
+from selfsupervised.core.types import Array, Estimator, RandomState, Table
 from selfsupervised.evaluation.estimators import check_nested, why_no_denoiser
 from selfsupervised.evaluation.judge import Judge, check_judged
 from selfsupervised.evaluation.losses import mean_loss
@@ -98,17 +102,20 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
     {'estimator__sigma': 2}
     """
 
+    estimators_: list[Any]
+    partition_: Any
+
     def __init__(
         self,
-        estimator,
+        estimator: Estimator,
         *,
-        partition="auto",
-        fill="neighbors",
-        mix=None,
-        noise_variance=None,
-        random_state=0,
-        n_jobs=None,
-    ):
+        partition: Any = "auto",
+        fill: str | float | None = "neighbors",
+        mix: Any = None,
+        noise_variance: float | None = None,
+        random_state: RandomState = 0,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.partition = partition
         self.fill = fill
@@ -117,7 +124,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        check_splits()
         tags = super().__sklearn_tags__()
         if why_no_denoiser(self.estimator) is None:
             denoiser = self._judge.denoiser
@@ -127,7 +135,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
             tags.non_deterministic = inner.non_deterministic
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Resolve the partition and, if the estimator learns, fit one clone for each pair.
 
         Parameters
@@ -152,7 +160,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         self.estimators_, self.partition_ = judge.estimators_, judge.partition_
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Any:
         """Denoise, each entry from the others.
 
         Parameters
@@ -181,7 +189,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
             out = mixed(out, measured.data, self.mix, **known)
         return measured.give_back(out)
 
-    def score(self, X, y=None):
+    def score(self, X: Table, y: Any = None) -> float:
         """Score by minus the mean squared self-supervised loss: higher is better.
 
         Parameters
@@ -205,7 +213,7 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         return -mean_loss(self.judge(X))
 
     @available_if(_not_of_images)
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Get the names of the columns of the output: those of the input. For tables only.
 
         Parameters
@@ -219,12 +227,12 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         """
         return OneToOneFeatureMixin.get_feature_names_out(self, input_features)
 
-    def judge(self, X, n_subsets=None):
+    def judge(self, X: Table, n_subsets: int | None = None) -> Iterator[Any]:
         """Yield (measured, predicted from the rest) of each pair, or of `n_subsets` of them."""
         check_is_fitted(self, "estimators_")
         yield from self._fitted.judged(self._measure(self._fitted, X), n_subsets, self.n_jobs)
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, also of the parts (``estimator__radius``, ``partition__stride``)."""
         for name in params:
             part, nested, _ = name.partition("__")

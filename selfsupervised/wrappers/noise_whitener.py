@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.core.types import ArrayLike, Estimator
 from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.spectrum import MIN_EDGE_PIXELS, noise_autocovariance
@@ -76,7 +77,14 @@ class NoiseWhitener(ImageDenoiser):
         "floor": [Interval(Real, 0, 1, closed="right")],
     }
 
-    def __init__(self, denoiser, *, autocovariance=None, floor=0.02, channel_axis=None):
+    def __init__(
+        self,
+        denoiser: Estimator,
+        *,
+        autocovariance: ArrayLike | None = None,
+        floor: float = 0.02,
+        channel_axis: int | None = None,
+    ) -> None:
         self.denoiser = denoiser
         self.autocovariance = autocovariance
         self.floor = floor

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from selfsupervised.base import ImageDenoiser
+from selfsupervised.core.types import Estimator
 from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.outliers import outliers
 from selfsupervised.partitions.fill import fill_nan
@@ -54,7 +55,7 @@ class OutlierRemover(ImageDenoiser):
         "denoiser": "no_validation",
     }
 
-    def __init__(self, denoiser, *, channel_axis=None):
+    def __init__(self, denoiser: Estimator, *, channel_axis: int | None = None) -> None:
         self.denoiser = denoiser
         self.channel_axis = channel_axis
 

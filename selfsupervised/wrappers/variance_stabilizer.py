@@ -11,6 +11,7 @@ from the mean of the transformed values to the mean of the values (Mäkitalo & F
 import math
 from functools import lru_cache
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import gammaln, xlogy
@@ -20,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.core.types import Estimator, Images
 from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.partitions.fill import fill_nan
@@ -84,6 +86,8 @@ class VarianceStabilizer(ImageDenoiser):
     True
     """
 
+    denoiser_: Any
+
     _sees_missing = True
     _image_units = {"gain": 1, "variance": 2}
     _noise_variance_parameters = ("gain", "variance")
@@ -94,13 +98,20 @@ class VarianceStabilizer(ImageDenoiser):
         "variance": [Interval(Real, None, None, closed="neither"), "array-like", None],
     }
 
-    def __init__(self, denoiser, *, gain=None, variance=None, channel_axis=None):
+    def __init__(
+        self,
+        denoiser: Estimator,
+        *,
+        gain: Any = None,
+        variance: Any = None,
+        channel_axis: int | None = None,
+    ) -> None:
         self.denoiser = denoiser
         self.gain = gain
         self.variance = variance
         self.channel_axis = channel_axis
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         if self._problem() is None:
             inner = denoiser_of(self.denoiser)
@@ -108,7 +119,7 @@ class VarianceStabilizer(ImageDenoiser):
             tags.non_deterministic = get_tags(inner).non_deterministic
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Images, y: Any = None) -> Self:
         """Fit the denoiser to stabilised images, if it learns.
 
         Parameters

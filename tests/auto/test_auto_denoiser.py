@@ -128,7 +128,7 @@ def test_repr_says_what_was_chosen(noisy):
     assert repr(ss.AutoDenoiser("median")) == "AutoDenoiser(method='median')"
     _, found = ss.denoise(noisy, return_search=True)
     text = repr(found)
-    assert text.startswith("<AutoDenoiser(): NLRidgeDenoiser(sigma=") and "candidates>" in text
+    assert text.startswith("<AutoDenoiser(): NLRidgeDenoiser(") and "candidates>" in text
     assert len(text.splitlines()) == 1 and len(text) < 120
     _, alone = ss.denoise(noisy, "nl_ridge", return_search=True)
     assert "candidates" not in repr(alone)

@@ -1,7 +1,11 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the parameters and attributes mean that all network denoisers share."""
+"""What the parameters and attributes mean that all network denoisers share.
 
+Their docstrings have it written out, so that editors show it; a test holds them to this.
+"""
+
+import inspect
 import sys
 
 COLUMN_CHARACTERS = 25  # of a column of a table
@@ -70,7 +74,8 @@ SHARED = """
         Seed of the held-out pixels, the weights of a new network, crops and masks. Torch's and
         NumPy's own random states are left alone.
     verbose : int, default=0
-        Above 0, a line on standard error shows the step, both losses and steps per second.
+        0 prints nothing; from 1 on, a line on standard error shows how far training is: the step,
+        both losses and steps per second.
 """
 
 INFERENCE = """
@@ -117,25 +122,32 @@ NOTES = """
     arrays that are computed when they are asked for.
 
     `transform` may be interrupted, and so may `fit`, which then keeps the best state so far,
-    with a warning.
+    with a warning; in a search, cross-validation or ensemble it ends that instead.
 """
 
 
-def described(schedules=None, **defaults):
-    """Class decorator that puts the shared text where the docstring says ``{parameters}`` etc."""
-    texts = {"attributes": ATTRIBUTES, "notes": NOTES}
-    training = TRAINING.format(**defaults) if schedules is None else _scheduled(schedules)
-    inference = INFERENCE.lstrip("\n") if schedules is None else ""
-    texts["parameters"] = training.rstrip() + SHARED.format(inference=inference)
+def shared_texts(cls):
+    """What the docstring of a network estimator must say of what all of them share.
 
-    def describe(cls):
-        doc = cls.__doc__
-        for name, text in texts.items():
-            doc = doc.replace(f"{{{name}}}", text.strip())
-        cls.__doc__ = doc
-        return cls
+    Parameters
+    ----------
+    cls : type
+        Its signature and class attributes say which defaults it has.
 
-    return describe
+    Returns
+    -------
+    list of str
+        As they stand in its source.
+    """
+    defaults = {name: p.default for name, p in inspect.signature(cls).parameters.items()}
+    if not hasattr(cls, "schedules"):
+        patch = cls.default_patch[2]
+        training = TRAINING.format(patch=patch, **{k: defaults[k] for k in ("batch_size", "lr")})
+    else:
+        training = _scheduled(cls.schedules)
+    inference = INFERENCE.lstrip("\n") if not hasattr(cls, "schedules") else ""
+    parameters = training.rstrip() + SHARED.format(inference=inference)
+    return [text.strip() for text in (parameters, ATTRIBUTES, NOTES)]
 
 
 def _scheduled(schedules):

@@ -1,0 +1,99 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Blocks of Python in the README and the documentation are run as they stand."""
+
+import re
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+import selfsupervised as ss
+from cases import HAS_NETWORKS, HAS_SINGLECELL, public, smooth_image
+
+ROOT = Path(ss.__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+WITH_PYTHON = [page for page in PAGES if BLOCK.search(page.read_text())]
+N_STEPS = 2  # of networks, whatever the page says
+
+
+def data():
+    """What the pages take for granted: noisy images, counts, and the names of the library."""
+    rng = np.random.default_rng(0)
+    clean = smooth_image((32, 32))
+    noisy, next_noisy = clean + rng.normal(0, 0.1, (2, *clean.shape))
+    depth = rng.gamma(4.0, 1.0, size=(80, 3)) @ rng.gamma(1.0, 3.0, size=(3, 60))
+    counts = rng.poisson(depth)
+    columns = {"Mpo": 0, "Klf1": 1}
+    names = [*columns, *(f"gene{n}" for n in range(2, 60))]
+    return {
+        **dict(public()),
+        "GridSearchCV": GridSearchCV,
+        "noisy": noisy,
+        "next_noisy": next_noisy,
+        "noisy_photo": np.stack([noisy] * 3, axis=-1) + rng.normal(0, 0.02, (32, 32, 3)),
+        "stack": np.stack([noisy, next_noisy]),
+        "others": np.stack([next_noisy]),
+        "scan": noisy,
+        "scratches": rng.random(noisy.shape) < 0.05,
+        "counts": counts,
+        "names": names,
+    }
+
+
+def single_cells(counts, names):
+    """The counts as an AnnData, and scanpy."""
+    from anndata import AnnData
+
+    scanpy = pytest.importorskip("scanpy")
+    pytest.importorskip("igraph")
+    adata = AnnData(counts.astype(np.float32))
+    adata.var_names = ["CST3", "LYZ", *names[2:]]
+    adata.layers["counts"] = adata.X.copy()
+    return {"adata": adata, "sc": scanpy}
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_run(page, monkeypatch, tmp_path):
+    blocks = BLOCK.findall(page.read_text())
+    names, everything = data(), "\n".join(blocks)
+    if re.search(r"adata|scanpy", everything):
+        if not HAS_SINGLECELL:
+            pytest.skip("anndata is not installed")
+        pytest.importorskip("matplotlib")
+        names |= single_cells(names["counts"], names["names"])
+    if re.search(r"Noise2Self|Self2Self|self2self|Autoencoder", everything):
+        if not HAS_NETWORKS:
+            pytest.skip("networks are not installed")
+        _train_little(monkeypatch)
+    if 'genes=["Mpo"' in everything:
+        pandas = pytest.importorskip("pandas")
+        names["counts"] = pandas.DataFrame(names["counts"], columns=names["names"])
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        # Of data that are as small as these, and of what other libraries will change.
+        warnings.simplefilter("ignore")
+        for block in blocks:
+            exec(compile(block, str(page), "exec"), names)
+
+
+def _train_little(monkeypatch):
+    from selfsupervised.images._network import NetworkDenoiser
+    from selfsupervised.images._sampled import SampledDenoiser
+
+    for cls in (NetworkDenoiser, SampledDenoiser):
+
+        def setting(self, name, whole=cls._setting):
+            return N_STEPS if name == "max_steps" else whole(self, name)
+
+        monkeypatch.setattr(cls, "_setting", setting)
+
+
+def test_blocks_are_found_and_faults_too(tmp_path):
+    assert len(WITH_PYTHON) >= 8
+    assert BLOCK.findall("```python\n1 / 0\n```\n") == ["1 / 0\n"]
+    with pytest.raises(ZeroDivisionError):  # the negative control
+        exec(BLOCK.findall("```python\n1 / 0\n```\n")[0], data())
