@@ -42,7 +42,7 @@ def run(options):
     options.interrupts.check()
     which = f"{options.input.name}{', ' + axes.name_of(index) if index else ''}"
     words = in_words(found)
-    write_page(page, which, found, noise, words, channel_axis=axis)
+    write_page(page, which, found, noise, words, channel_axis=axis, like=options.input)
     if options.json:
         facts = {"input": str(options.input), "noise": noise.describe(), "says": words}
         facts |= {"page": str(page), "methods": [_facts(one, found) for one in found]}

@@ -43,7 +43,8 @@ def run(options):
             f"denoised {_psnr(clean, truth):.2f} dB"
         )
     _write(options.output_dir, image, clean, picture)
-    print(write_panel(options.output_dir / "panel.png", np.ma.getdata(image), clean, axes))
+    panel = options.output_dir / "panel.png"
+    print(write_panel(panel, np.ma.getdata(image), clean, axes, like=options.image))
 
 
 def _write(folder, image, clean, picture):

@@ -42,7 +42,7 @@ def run(options):
     check_outputs(pairs, options)
     outcomes = []
     model = _model(options)
-    with progress("images", shown=not (options.quiet or options.json)) as bar:
+    with progress(" images", shown=not (options.quiet or options.json)) as bar:
         for path, output in pairs:
             outcome = _one(path, output, options, model, bar, lone=len(pairs) == 1)
             outcomes.append(outcome)

@@ -74,7 +74,7 @@ def output_of(path, options):
 
 
 def check_outputs(pairs, options):
-    """Raise if several results, or a result and an input, would have one place.
+    """Raise if several results would have one place, or what is to be written does not fit.
 
     Parameters
     ----------
@@ -94,6 +94,10 @@ def check_outputs(pairs, options):
         raise ValueError("Expected -o or --output-dir, got both; name one.")
     if options.panel is not None and len(pairs) > 1:
         raise ValueError(f"--panel is of one file, got {len(pairs)}; leave it out.")
+    if options.panel is not None and is_zarr(pairs[0][0]):
+        raise ValueError("--panel is of a picture in a file, got a zarr; leave it out.")
+    if options.panel is not None and options.panel.exists() and not options.overwrite:
+        raise ValueError(f"{options.panel} exists; --overwrite replaces it.")
     places: dict = {}
     for path, output in pairs:
         other = places.setdefault(output.resolve(), path)

@@ -72,7 +72,8 @@ def _picture(path, output, options, model, settings, *, say, step, check):
     if picture.lost:
         say(f"not in the result: {', '.join(picture.lost)}")
     if options.panel:
-        say(write_panel(options.panel, picture.parts[0].data, outputs[0], named[0]))
+        shown = picture.parts[0].data, outputs[0], named[0]
+        say(write_panel(options.panel, *shown, like=path))
     return found, named[0].names, n_images
 
 

@@ -23,7 +23,7 @@ MAX_EDGE_PIXELS = 768  # of what is shown; of larger pictures the middle
 MAX_LAG = 4
 
 
-def write_page(path, name, found, noise, words, *, channel_axis):
+def write_page(path, name, found, noise, words, *, channel_axis, like=None):
     """Write the page of a comparison.
 
     Parameters
@@ -37,6 +37,8 @@ def write_page(path, name, found, noise, words, *, channel_axis):
     words : str
         Why the best was chosen.
     channel_axis : {None, -1}
+    like : Path, default=None
+        The file that it shows.
     """
     noisy = next(one for one in found if one.method == NOTHING).output
     axes = parse_axes(
@@ -65,7 +67,7 @@ def write_page(path, name, found, noise, words, *, channel_axis):
         data=json.dumps(data),
         version=escape(version("selfsupervised")),
     )
-    with replacing(path) as beside:
+    with replacing(path, like=like) as beside:
         beside.write_text(text, encoding="utf-8")
 
 

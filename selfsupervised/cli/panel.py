@@ -10,7 +10,7 @@ SHOWN_PERCENT = (0.1, 99.9)  # of the values, between black and white
 RESIDUAL_STDS = 4.0
 
 
-def write_panel(path, noisy, denoised, axes):
+def write_panel(path, noisy, denoised, axes, *, like=None):
     """Write the panel of an array; of many images, and of volumes, the middle one.
 
     Parameters
@@ -18,6 +18,8 @@ def write_panel(path, noisy, denoised, axes):
     path : Path
     noisy, denoised : ndarray
     axes : Axes
+    like : Path, default=None
+        The file that it shows.
 
     Returns
     -------
@@ -25,7 +27,7 @@ def write_panel(path, noisy, denoised, axes):
         What was written, in words.
     """
     pictures, spread = views(noisy, denoised, axes)
-    write_array(path, np.concatenate(pictures, axis=1))
+    write_array(path, np.concatenate(pictures, axis=1), like=like)
     return (
         f"wrote {path}: noisy | denoised | residual (grey is zero, white and black +-{spread:.3g})"
     )

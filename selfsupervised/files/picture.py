@@ -131,6 +131,6 @@ class Picture:
     lost: tuple = ()
 
     @classmethod
-    def of_array(cls, data, axes):
-        """A picture that comes from no file."""
-        return cls(None, (Part.of(data, axes),), "")
+    def of_array(cls, path, data, axes):
+        """A picture that was made from a file, or from none."""
+        return cls(path, (Part.of(data, axes),), "")

@@ -98,15 +98,19 @@ def write_picture(path, picture, denoised, *, fill_missing=False):
         beside.write_bytes(content)
 
 
-def write_array(path, image):
+def write_array(path, image, *, like=None):
     """Write an array that comes from no file as a picture.
 
     Parameters
     ----------
     path : str or Path
     image : ndarray of shape (*spatial) or (height, width, 3)
+    like : Path, default=None
+        A file whose permissions it is to have at most.
     """
-    picture = Picture.of_array(image, "YXS" if image.shape[2:] == (3,) else "TZYX"[-image.ndim :])
+    picture = Picture.of_array(
+        like, image, "YXS" if image.shape[2:] == (3,) else "TZYX"[-image.ndim :]
+    )
     check_can_hold(path, picture)
     write_picture(path, picture, [image])
 

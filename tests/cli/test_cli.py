@@ -110,6 +110,17 @@ def test_results_are_no_inputs_of_the_next_run(folder, capsys):
     assert sorted(os.listdir()) == ["a-denoised.png", "a.png"]
 
 
+def test_progress_on_a_terminal_only(folder, capsys, monkeypatch):
+    save("a.png")
+    main(["denoise", "a.png", *FAST])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    main(["denoise", "a.png", *FAST, "--overwrite"])
+    assert "0/1" in capsys.readouterr().err
+    main(["denoise", "a.png", *FAST, "--overwrite", "--json"])
+    assert capsys.readouterr().err == ""
+
+
 def test_json(folder, capsys):
     save("a.png")
     save("b.png")
@@ -133,6 +144,7 @@ def test_json(folder, capsys):
         (["a.png", "b.png", "--panel", "c.png"], "--panel is of one file"),
         (["a.png", "-o", "c.png", "--output-dir", "d"], "-o or --output-dir, got both"),
         (["a.png", "sub/a.png", "--output-dir", "d"], "would both be written to d/a.png"),
+        (["a.png", "-o", "c.png", "--panel", "b.png"], "b.png exists; --overwrite replaces it"),
         (["a.png", "-o", "a.png"], "would replace the input a.png"),
         (["a.png", "-o", "b.png"], "b.png exists; --overwrite replaces it"),
         (["a.png", "-o", "a.gif"], "GIF holds 256 colours"),
@@ -230,8 +242,10 @@ def test_a_scan_of_single_bits(folder):
 def test_a_private_picture_stays_private(folder):
     save("in.png")
     os.chmod("in.png", 0o600)
-    main(["denoise", "in.png", *FAST, "-q"])
-    assert os.stat("in-denoised.png").st_mode & 0o777 == 0o600
+    main(["denoise", "in.png", *FAST, "-q", "--panel", "panel.png"])
+    main(["compare", "in.png", "--methods", "gaussian"])
+    for name in ("in-denoised.png", "panel.png", "in-compare.html"):
+        assert os.stat(name).st_mode & 0o777 == 0o600
 
 
 def test_photographs_lie_as_they_lay(folder):
