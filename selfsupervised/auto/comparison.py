@@ -9,10 +9,11 @@ common to both, so that their difference is surer than either.
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from skimage.measure import block_reduce
 from sklearn.base import clone
 
@@ -20,11 +21,15 @@ from selfsupervised.auto.auto_denoiser import AutoDenoiser
 from selfsupervised.auto.blind import in_a_line
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
 from selfsupervised.noise.measure import measure_noise
+from selfsupervised.partitions.fill import fill_nan
 
 NOTHING = "as it is"
 BLOCK_EDGE_PIXELS = 16
 SURE_STDS = 2.0  # standard errors by which one must be better to be called so
 RANGE_PERCENT = (0.1, 99.9)
+# Values count as clipped if more than this share of them is the least, or the largest, of all.
+MIN_CLIPPED_SHARE, MAX_LEFT_OUT = 1e-3, 0.9
+CLIPPING_STDS, SMOOTHING_PIXELS = 3.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,12 +160,12 @@ class _Trial:
         self.image, self.channel_axis, self.factor = image, channel_axis, np.sqrt(1 + MIXING**2)
         self.seen, _, _ = split_noise(image, noise)
         self.variance = np.square(noise.std(image)) * np.ones(image.shape)
+        self.judged = np.where(np.isnan(image) | _near_clipping(image, noise), np.nan, 1.0)
 
     @property
     def of_nothing(self):
         """The error of each block of the noisier image itself, which is its noise."""
-        missing = np.where(np.isnan(self.image), np.nan, 1.0)
-        return _blocks(self.factor**2 * self.variance * missing, self.channel_axis)
+        return _blocks(self.factor**2 * self.variance * self.judged, self.channel_axis)
 
     def blocks_of(self, denoiser, output):
         """Estimated squared error of each block of the noisier image.
@@ -176,13 +181,32 @@ class _Trial:
         added = self.seen - self.image
         errors = np.square(out - self.image) - self.variance
         errors += 2 / MIXING**2 * added * (out - output)
-        return _blocks(errors, self.channel_axis)
+        return _blocks(errors * self.judged, self.channel_axis)
+
+
+def _near_clipping(image, noise):
+    """Where values were clipped, so that there is less noise than elsewhere.
+
+    It is told by the smoothed image: what is clipped itself depends on the noise.
+    """
+    if noise.channel_axis is not None:
+        alone = [replace(noise, channels=(c,), channel_axis=None) for c in noise.channels]
+        planes = zip(np.moveaxis(image, -1, 0), alone, strict=True)
+        return np.stack([_near_clipping(plane, its) for plane, its in planes], axis=-1)
+    smooth = gaussian_filter(fill_nan(image[None])[0].astype(float), SMOOTHING_PIXELS)
+    margin = CLIPPING_STDS * noise.channels[0].level
+    near = np.zeros(image.shape, bool)
+    for limit, inwards in ((np.nanmin(image), 1), (np.nanmax(image), -1)):
+        if np.mean(image == limit) > MIN_CLIPPED_SHARE:
+            near |= inwards * (smooth - limit) < margin
+    return near if near.mean() < MAX_LEFT_OUT else np.zeros_like(near)
 
 
 def _blocks(errors, channel_axis):
     """Means over blocks side by side, of those in which something was measured."""
     if channel_axis is not None:
-        errors = errors.mean(axis=-1)
+        measured = ~np.isnan(errors)
+        errors = np.nansum(errors, axis=-1) / np.where(measured.any(-1), measured.sum(-1), np.nan)
     edges = tuple(min(BLOCK_EDGE_PIXELS, size) for size in errors.shape)
     sums = block_reduce(np.nan_to_num(errors), edges, np.sum)
     counts = block_reduce((~np.isnan(errors)).astype(float), edges, np.sum)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from cases import smooth_image
-from selfsupervised.auto.comparison import NOTHING, SURE_STDS, compare, in_words, shortened
+from selfsupervised.auto.comparison import (
+    NOTHING,
+    SURE_STDS,
+    _near_clipping,
+    compare,
+    in_words,
+    shortened,
+)
+from selfsupervised.noise.measure import measure_noise
 
 METHODS = ["nl_ridge", "gaussian", "median", "wavelet"]
 CLEAN = 100 * smooth_image((128, 128))
@@ -67,3 +75,22 @@ def test_without_noise_nothing_can_be_judged():
 def test_numbers_are_short():
     assert shortened("Denoiser(sigma=20.332830425219683, h=0.5)") == "Denoiser(sigma=20.33, h=0.5)"
     assert shortened("Denoiser(radius=3)") == "Denoiser(radius=3)"
+
+
+def test_clipped_values_do_not_make_errors_small():
+    """Where values are clipped there is less noise; believing its level, errors fell below zero."""
+    clean = np.clip(3 * (CLEAN - 40), 0, 255)
+    noisy = np.clip(clean + np.random.default_rng(0).normal(0, 20, clean.shape), 0, 255)
+    for colours in (False, True):
+        image = np.stack([noisy, noisy[::-1]], axis=-1) if colours else noisy
+        axis = -1 if colours else None
+        found, noise = compare(image, ["gaussian", "median"], channel_axis=axis)
+        near = _near_clipping(image, noise)
+        truth = np.stack([clean, clean[::-1]], axis=-1) if colours else clean
+        assert near[(truth < 2) | (truth > 253)].mean() > 0.95
+        assert 0.1 < near.mean() < 0.9
+        for one in found[:2]:
+            true = np.mean(np.square(one.output - truth)[~near])
+            assert 0.7 * true - 2 * one.standard_error < one.error < 1.6 * true + 50
+    unclipped = noisy + np.random.default_rng(1).normal(0, 1, noisy.shape)
+    assert not _near_clipping(unclipped, measure_noise(unclipped, None)).any()
