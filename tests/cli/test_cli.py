@@ -354,3 +354,25 @@ def test_without_the_extra_it_says_what_to_install(folder):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
     assert "pip install 'selfsupervised[cli]'" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["plain", "imagej", "ome", "rgb"])
+@pytest.mark.parametrize("over", ["YX", None])
+def test_axes_of_each_kind_of_file(folder, capsys, kind, over):
+    """What a file says of its axes is believed, and is what its result says."""
+    letters = {"plain": "QYX", "imagej": "TZCYX", "ome": "TZCYX", "rgb": "YXS"}[kind]
+    data = noisy(*(2 for _ in letters[:-2])) if kind != "rgb" else noisy(3).transpose(1, 2, 0)
+    said = {} if kind == "plain" else {"axes": letters}
+    options = {"imagej": True} if kind == "imagej" else {"ome": kind == "ome"}
+    photometric = "rgb" if kind == "rgb" else "minisblack"
+    tifffile.imwrite("in.tif", data, metadata=said, photometric=photometric, **options)
+    main(["denoise", "in.tif", *FAST, "--json", *(["--over", over] if over else [])])
+    row = json.loads(capsys.readouterr().out)
+    by_volume = {"plain": 2, "imagej": 4, "ome": 4, "rgb": 1}[kind]
+    by_plane = {"plain": 2, "imagej": 8, "ome": 8, "rgb": 1}[kind]
+    assert row["n_images"] == (by_plane if over else by_volume)
+    assert row["axes"] == letters
+    with tifffile.TiffFile("in.tif") as before, tifffile.TiffFile("in-denoised.tif") as after:
+        one, other = before.series[0], after.series[0]
+        assert (one.kind, one.axes, one.shape) == (other.kind, other.axes, other.shape)
+        assert not np.array_equal(one.asarray(), other.asarray())
