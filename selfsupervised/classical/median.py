@@ -8,6 +8,7 @@ import numpy as np
 
 from selfsupervised.classical.donut import DonutDenoiser
 from selfsupervised.core.sklearn_compat import Interval
+from selfsupervised.partitions.footprint import ball
 
 # Values gathered at a time: few enough to stay in the cache, many enough to amortise calls.
 VALUES_PER_BLOCK = 1 << 19
@@ -44,14 +45,13 @@ class MedianDenoiser(DonutDenoiser):
         self.channel_axis = channel_axis
 
     def _filter(self, channel, donut):
-        return footprint_median(channel, ball(self.radius, channel.ndim, donut=donut))
+        return footprint_median(channel, neighbours(self.radius, channel.ndim, donut=donut))
 
 
-def ball(radius, ndim, *, donut=False):
+def neighbours(radius, ndim, *, donut=False):
     """Steps from a pixel to all pixels within `radius`, an (n, ndim) array of int."""
-    steps = np.indices((2 * radius + 1,) * ndim).reshape(ndim, -1).T - radius
-    distance = np.square(steps).sum(axis=1)
-    return steps[(distance <= radius**2) & ((distance > 0) | (not donut))]
+    steps = np.argwhere(ball(radius, ndim)) - radius
+    return steps[steps.any(axis=1)] if donut else steps
 
 
 def footprint_median(image, steps):

@@ -24,9 +24,10 @@ from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.core.types import Array, Images
 from selfsupervised.core.validation import is_lazy, is_ragged
 from selfsupervised.images._network import NetworkDenoiser
+from selfsupervised.networks.ensemble import turned, turned_back
 from selfsupervised.networks.filled import Filled
 from selfsupervised.networks.probing import needed_multiple
-from selfsupervised.training.data import HeldOut, draw_turn, target_of, turned, turned_back
+from selfsupervised.training.data import HeldOut, draw_turn, target_of
 from selfsupervised.training.net import seeded
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 

@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Test-time augmentation: one answer from mirrored and rotated views of an image."""
 
+from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+# Whether mirrored, and how many right angles turned: all there are of a square.
+VIEWS = tuple(product((False, True), range(4)))
 
 
 def self_ensemble(module: Any, x: Tensor) -> Tensor:
@@ -40,9 +45,26 @@ def self_ensemble(module: Any, x: Tensor) -> Tensor:
               [1., 1., 1.]]]])
     """
     total = torch.zeros(())
-    for mirrored in (False, True):
-        for turns in range(4):
-            view = torch.rot90(x.flip(-1) if mirrored else x, turns, (-2, -1))
-            output = torch.rot90(module(view), -turns, (-2, -1))
-            total = total + (output.flip(-1) if mirrored else output)
-    return total / 8
+    for view in VIEWS:
+        total = total + turned_back(module(turned(x, *view)), *view)
+    return total / len(VIEWS)
+
+
+def turned(x, mirrored, turns):
+    """An array or tensor mirrored along the last axis, then turned in the last two by right angles.
+
+    Of an array, this is a view.
+    """
+    library = _library_of(x)
+    return library.rot90(library.flip(x, (-1,)) if mirrored else x, turns, (-2, -1))
+
+
+def turned_back(x, mirrored, turns):
+    """The inverse of `turned`."""
+    library = _library_of(x)
+    x = library.rot90(x, -turns, (-2, -1))
+    return library.flip(x, (-1,)) if mirrored else x
+
+
+def _library_of(x):
+    return np if isinstance(x, np.ndarray) else torch

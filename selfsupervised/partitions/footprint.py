@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Neighbours that are hidden together with a pixel, where they share its noise."""
 
-from itertools import product
-
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 RADIUS_PIXELS = 2  # pixels; camera and wide-field noise is correlated about as far
 FOOTPRINT_NAMES = ("horizontal", "vertical", "disk")
@@ -32,8 +31,7 @@ def as_footprint(footprint, n_spatial, *, owner):
 
 def _named(name, n_spatial):
     if name == "disk":
-        steps = np.indices((2 * RADIUS_PIXELS + 1,) * n_spatial) - RADIUS_PIXELS
-        return (steps**2).sum(axis=0) <= RADIUS_PIXELS**2
+        return ball(RADIUS_PIXELS, n_spatial)
     along = n_spatial - (1 if name == "horizontal" else 2)
     return np.ones(
         [2 * RADIUS_PIXELS + 1 if axis == along else 1 for axis in range(n_spatial)], bool
@@ -55,18 +53,11 @@ def dilate(mask, footprint):
     ndarray of bool
         The shape of `mask`.
     """
-    out = mask.copy()
-    half = np.array(footprint.shape) // 2
-    for place in product(*map(range, footprint.shape)):
-        if footprint[place]:
-            to, of = _overlap(np.array(place) - half, mask.shape)
-            out[to] |= mask[of]
-    return out
+    with_channels = footprint[(..., *[None] * (mask.ndim - footprint.ndim))]
+    return binary_dilation(mask, with_channels)
 
 
-def _overlap(step, shape):
-    """Slices of an image and of itself moved by `step`, where both are."""
-    step = [max(-size, min(size, int(d))) for d, size in zip(step, shape)]
-    to = tuple(slice(max(0, d), size + min(0, d)) for d, size in zip(step, shape))
-    of = tuple(slice(max(0, -d), size - max(0, d)) for d, size in zip(step, shape))
-    return to, of
+def ball(radius, n_spatial):
+    """All pixels within `radius` of the middle, in an array of bool of `n_spatial` axes."""
+    steps = np.indices((2 * radius + 1,) * n_spatial) - radius
+    return np.square(steps).sum(axis=0) <= radius**2

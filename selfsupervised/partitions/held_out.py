@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from selfsupervised.core.hashing import GOLDEN_RATIO_64, mix
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.types import RandomState
 from selfsupervised.core.validation import is_finite_number
@@ -95,16 +96,9 @@ def held_out(shape, fraction, seed, start=None):
     mixed = np.random.SeedSequence(seed).generate_state(1, np.uint64)
     for axis, (first, size) in enumerate(zip(start, shape, strict=True)):
         place = np.arange(first, first + size, dtype=np.uint64)
-        mixed = _mix(mixed[..., None] ^ _mix(place + np.uint64(axis << 48)))
+        mixed = _mixed(mixed[..., None] ^ _mixed(place + np.uint64(axis << 48)))
     return (mixed[0] < np.uint64(fraction * 2**64)).reshape(shape)
 
 
-def _mix(x):
-    """A bijection of 64-bit integers in which each bit of `x` moves about half of all bits.
-
-    The finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014, Section 5).
-    """
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+def _mixed(x):
+    return mix(x + GOLDEN_RATIO_64)

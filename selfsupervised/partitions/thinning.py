@@ -7,8 +7,10 @@ from hashlib import blake2b
 import numpy as np
 from scipy import sparse
 
+from selfsupervised.core.hashing import GOLDEN_RATIO_64, mix
 from selfsupervised.core.validation import is_finite_number, without_duplicates
 from selfsupervised.core.warning import warn_user
+from selfsupervised.partitions.draws import MAX_COUNT_BY_BITS, beta, generator, heads, shared_out
 
 COUNT_ROUNDING = 1e-4  # how far, in parts of it, a count may be from a whole number
 
@@ -158,7 +160,11 @@ def thin_counts(X, fraction, *, overdispersion=None, capture_rate=None, seed=(0,
     if fraction == 0.5 and alpha is None and capture_rate is None:
         samples = _halves(table, keys, dtype)
     else:
-        drawn = _share_out(table, keys, shares, fraction, alpha, capture_rate)
+        drawn = (
+            _by_molecules(table, keys, shares)
+            if alpha is None
+            else _beta_binomial(table, keys, fraction, alpha)
+        )
         samples = [_kept(table, data.astype(dtype)).copy() for data in drawn]
     shares = [share[:, None] if np.ndim(capture_rate) else float(share[0]) for share in shares]
     pairs = zip(samples, shares, strict=True)
@@ -192,9 +198,7 @@ def _shares(fraction, capture_rate, n_samples, caller):
 
 # -- random bits that belong to a row's content, and not to its place -------------------------
 
-GOLDEN_RATIO_64 = np.uint64(0x9E3779B97F4A7C15)
 ENTRIES_PER_BLOCK = 2**16  # entries at a time, so that what is computed of them stays in the cache
-MAX_COUNT_BY_BITS = 2**12  # molecules from which a generator is quicker than counting bits
 
 
 def row_keys(table, seed, turn=None):
@@ -216,7 +220,7 @@ def row_keys(table, seed, turn=None):
     """
     keys = content_keys(table, seed)
     turn = turns(keys) if turn is None else turn
-    return _mix(keys + turn.astype(np.uint64) * GOLDEN_RATIO_64)
+    return mix(keys + turn.astype(np.uint64) * GOLDEN_RATIO_64)
 
 
 def content_keys(table, seed):
@@ -226,18 +230,18 @@ def content_keys(table, seed):
     for rows, inside in _blocks(table.indptr):
         entries = columns[table.indices[inside]]
         entries += table.data[inside].astype(np.uint64) * GOLDEN_RATIO_64
-        _mix(entries)
+        mix(entries)
         starts = table.indptr[rows.start : rows.stop + 1] - inside.start
         full = np.flatnonzero(np.diff(starts))
         if full.size:
             keys[rows.start + full] = np.add.reduceat(entries, starts[full])
-    return _mix(keys)
+    return mix(keys)
 
 
 def _column_keys(n_columns, seed):
     digest = blake2b(np.array(seed, dtype=np.int64).tobytes(), digest_size=8).digest()
     start = np.uint64(int.from_bytes(digest, "little"))
-    return _mix(np.arange(1, n_columns + 1, dtype=np.uint64) * GOLDEN_RATIO_64 + start)
+    return mix(np.arange(1, n_columns + 1, dtype=np.uint64) * GOLDEN_RATIO_64 + start)
 
 
 def turns(keys):
@@ -248,16 +252,6 @@ def turns(keys):
     turns = np.empty(keys.size, dtype=np.int64)
     turns[order] = places - np.maximum.accumulate(np.where(new, places, 0))
     return turns
-
-
-def _mix(x):
-    """Scramble 64-bit integers in place, one to one (the last step of SplitMix64)."""
-    x ^= x >> np.uint64(30)
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    return x
 
 
 def _blocks(indptr):
@@ -282,16 +276,16 @@ def _halves(table, keys, dtype):
         counts, indices = table.data[inside], table.indices[inside]
         bits = np.repeat(keys[rows], np.diff(starts))
         bits += columns[indices]
-        heads = _heads(_mix(bits), counts)
+        drawn = heads(mix(bits), counts)
         for row in np.unique(
             np.searchsorted(starts, np.flatnonzero(counts > MAX_COUNT_BY_BITS), "right") - 1
         ):
             entries = starts[row] + np.flatnonzero(
                 counts[starts[row] : starts[row + 1]] > MAX_COUNT_BY_BITS
             )
-            heads[entries] = _generator(keys[rows.start + row]).binomial(counts[entries], 0.5)
-        for half, drawn in zip(halves, (heads, counts - heads), strict=True):
-            half.append(rows, starts, indices, drawn)
+            drawn[entries] = generator(keys[rows.start + row]).binomial(counts[entries], 0.5)
+        for half, share in zip(halves, (drawn, counts - drawn), strict=True):
+            half.append(rows, starts, indices, share)
     return [half.table() for half in halves]
 
 
@@ -320,55 +314,27 @@ class _Growing:
         return sparse.csr_array(entries, shape=self.shape)
 
 
-def _heads(bits, counts):
-    """How many of `counts` bits are set, 64 of them in `bits` and more made from these."""
-    left = np.flatnonzero((counts > 64) & (counts <= MAX_COUNT_BY_BITS))
-    further = _mix(bits[left] + GOLDEN_RATIO_64)
-    unused = 64 - np.minimum(counts, 64)
-    bits >>= unused.astype(np.uint64)
-    heads = _bit_count(bits).astype(counts.dtype)
-    if left.size:
-        heads[left] += _heads(further, counts[left] - 64)
-    return heads
-
-
-def _bit_count(x):
-    if hasattr(np, "bitwise_count"):  # NumPy 2
-        return np.bitwise_count(x)
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
-def _generator(key):
-    return np.random.Generator(np.random.Philox(key=int(key)))
-
-
-def _share_out(table, keys, shares, fraction, alpha, capture_rate):
-    """Draws of any other law than a fair coin's, row by row."""
+def _by_molecules(table, keys, shares):
+    """Both samples, each molecule for itself."""
+    columns = _column_keys(table.shape[1], ())
     first, second = np.empty_like(table.data), np.empty_like(table.data)
-    only_first = 1 - shares[1]  # molecules that are not in the second sample
-    only_second = (1 - shares[0]) / shares[1]  # of the second's, those not in the first
-    for row in np.flatnonzero(np.diff(table.indptr)):
-        inside = slice(table.indptr[row], table.indptr[row + 1])
-        counts = table.data[inside]
-        rng = _generator(keys[row])
-        p = only_first[row]
-        if alpha is not None:
-            p = _beta(rng, fraction, alpha[table.indices[inside]])
-        first[inside] = rng.binomial(counts, p)
-        second[inside] = counts - first[inside]
-        if capture_rate is not None:  # some molecules of the second sample are in both
-            first[inside] = counts - rng.binomial(second[inside], only_second[row])
+    for rows, inside in _blocks(table.indptr):
+        lengths = np.diff(table.indptr[rows.start : rows.stop + 1])
+        bits = mix(np.repeat(keys[rows], lengths) + columns[table.indices[inside]])
+        of_entries = [np.repeat(share[rows], lengths) for share in shares]
+        first[inside], second[inside] = shared_out(bits, table.data[inside], *of_entries)
     return first, second
 
 
-def _beta(rng, fraction, alpha):
-    """Success probabilities of the beta-binomial split; `fraction` where alpha is 0."""
-    size = 1 / np.where(alpha > 0, alpha, 1)
-    drawn = rng.beta(fraction * size, (1 - fraction) * size)
-    return np.where(alpha > 0, drawn, fraction)
+def _beta_binomial(table, keys, fraction, alpha):
+    """Draws that undo overdispersion, row by row."""
+    first = np.empty_like(table.data)
+    for row in np.flatnonzero(np.diff(table.indptr)):
+        inside = slice(table.indptr[row], table.indptr[row + 1])
+        rng = generator(keys[row])
+        p = beta(rng, fraction, alpha[table.indices[inside]])
+        first[inside] = rng.binomial(table.data[inside], p)
+    return first, table.data - first
 
 
 def _in_container(X, sample):

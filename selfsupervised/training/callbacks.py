@@ -3,11 +3,11 @@
 """What happens between steps: the best state is kept, training stops, progress is shown."""
 
 import sys
-import time
 
 import numpy as np
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
+from tqdm import tqdm
 
 
 class Average(Callback):
@@ -136,7 +136,7 @@ class BestState(Callback):
 
 
 class Progress(Callback):
-    """One line on standard error that says how far training is, written over at each epoch.
+    """A bar on standard error that says how far training is, written anew at each epoch.
 
     Parameters
     ----------
@@ -149,18 +149,17 @@ class Progress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Start the clock."""
-        self.start_ = time.perf_counter()
+        self.bar_ = tqdm(total=self.max_steps, unit="step", file=sys.stderr)
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the line."""
-        step = dict(net.callbacks_)["best"].step_
+        """Move on."""
         row = net.history[-1]
-        rate = step / (time.perf_counter() - self.start_)
-        left = round((self.max_steps - step) / rate)
-        held_out = f"held-out loss {row['valid_loss']:.4g}, " if "valid_loss" in row else ""
-        line = f"step {step}/{self.max_steps}: loss {row['train_loss']:.4g}, {held_out}"
-        print(f"\r{line}{rate:.3g} steps/s, {left} s left  ", end="", file=sys.stderr, flush=True)
+        losses = {"loss": row["train_loss"]}
+        if "valid_loss" in row:
+            losses["held-out loss"] = row["valid_loss"]
+        self.bar_.set_postfix(losses, refresh=False)
+        self.bar_.update(dict(net.callbacks_)["best"].step_ - self.bar_.n)
 
     def on_train_end(self, net, **kwargs):
         """End the line."""
-        print(file=sys.stderr)
+        self.bar_.close()

@@ -8,6 +8,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from selfsupervised.core.validation import is_whole_number
+from selfsupervised.networks.ensemble import turned
 from selfsupervised.partitions.fill import fill_nan
 from selfsupervised.training.source import random_place
 
@@ -115,17 +116,6 @@ def draw_turn(rng, square=True):
     """Whether to mirror, and by how many right angles to turn; by two or none if not square."""
     flip, rotation = bool(rng.integers(2)), int(rng.integers(4))
     return flip, rotation if square else rotation // 2 * 2
-
-
-def turned(x, flip, rotation):
-    """An array mirrored along the last axis, then rotated in the last two; a view."""
-    return np.rot90(x[..., ::-1] if flip else x, rotation, axes=(-2, -1))
-
-
-def turned_back(x, flip, rotation):
-    """The inverse of `turned`."""
-    x = np.rot90(x, -rotation, axes=(-2, -1))
-    return x[..., ::-1] if flip else x
 
 
 class HeldOut(Dataset):

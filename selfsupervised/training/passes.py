@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network as skorch sees it: one or more passes a step, in the precision at hand."""
 
-from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from selfsupervised.networks import padded
 
@@ -65,22 +65,28 @@ class Passes(nn.Module):
 
     def start_average(self):
         """Have a running mean of the weights predict from now on."""
-        self.average = deepcopy(self.network).requires_grad_(False)
+        self.average = AveragedModel(
+            self.network, multi_avg_fn=self._towards_weights, use_buffers=True
+        ).requires_grad_(False)
+        self.average.n_averaged += 1  # it begins as a copy
 
-    @torch.no_grad()
     def update_average(self, decay):
         """Move the mean by a share ``1 - decay`` of the way to the present weights."""
-        means, weights = self.average.state_dict(), self.network.state_dict()
-        for name, mean in means.items():
+        self._share = 1 - decay
+        self.average.update_parameters(self.network)
+
+    @torch.no_grad()
+    def _towards_weights(self, means, weights, _):
+        for mean, weight in zip(means, weights, strict=True):
             if mean.is_floating_point():
-                mean.lerp_(weights[name], 1 - decay)
+                mean.lerp_(weight, self._share)
             else:  # a counter
-                mean.copy_(weights[name])
+                mean.copy_(weight)
 
     def settle(self):
         """Let the mean be the network, and average no more."""
         if self.average is not None:
-            self.network.load_state_dict(self.average.state_dict())
+            self.network.load_state_dict(self.average.module.state_dict())
             self.average = None
 
 

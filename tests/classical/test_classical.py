@@ -8,7 +8,7 @@ from skimage import restoration
 
 import selfsupervised as ss
 from cases import CLASSICAL_DENOISERS
-from selfsupervised.classical.median import ball
+from selfsupervised.classical.median import neighbours
 from selfsupervised.noise.level import noise_level
 
 NAN = np.nan
@@ -61,7 +61,7 @@ def test_through_scikit_image(noisy):
 
 def _disk(radius):
     footprint = np.zeros((2 * radius + 1,) * 2, dtype=bool)
-    footprint[tuple((ball(radius, 2) + radius).T)] = True
+    footprint[tuple((neighbours(radius, 2) + radius).T)] = True
     return footprint
 
 
@@ -86,15 +86,15 @@ def test_median_equals_a_loop(rng, monkeypatch, shape, radius, donut):
     image[rng.random(shape) < 0.1] = NAN
     estimator = ss.MedianDenoiser(radius)
     method = estimator.transform_donut if donut else estimator.transform
-    expected = slow_median(image, ball(radius, image.ndim, donut=donut))
+    expected = slow_median(image, neighbours(radius, image.ndim, donut=donut))
     reached = ~np.isnan(expected)
     assert_allclose(method(image[None])[0][reached], expected[reached], rtol=1e-12)
 
 
 def test_ball_counts():
-    assert [len(ball(r, 2)) for r in range(1, 7)] == [5, 13, 29, 49, 81, 113]
-    assert len(ball(1, 3)) == 7
-    assert len(ball(3, 2, donut=True)) == 28
+    assert [len(neighbours(r, 2)) for r in range(1, 7)] == [5, 13, 29, 49, 81, 113]
+    assert len(neighbours(1, 3)) == 7
+    assert len(neighbours(3, 2, donut=True)) == 28
 
 
 @pytest.mark.parametrize("estimator", [ss.MedianDenoiser(1), ss.GaussianDenoiser(0.4)])
@@ -209,7 +209,7 @@ def test_function_arguments(noisy):
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
-        (np.ones((5, 5)), ValueError, r"X\[None\], or selfsupervised.denoise\(image\)"),
+        (np.ones((5, 5)), ValueError, r"X\[None\], .*or selfsupervised.denoise\(image\)"),
         (np.ones((2, 3, 4, 5, 6)), ValueError, "If the last axis holds channels"),
         (np.ones((2, 3, 3), complex), ValueError, "Complex data not supported"),
         (np.ones((2, 3, 3), object), TypeError, "dtype object; convert"),

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
 
 import selfsupervised as ss
+from selfsupervised.partitions import draws
 from selfsupervised.partitions import thinning as _molecules
 
 
@@ -113,7 +114,7 @@ def test_halves_of_neighbours_are_independent(rng):
 def test_counting_bits_without_numpy_2(rng, monkeypatch):
     bits = rng.integers(0, 2**64, 1000, dtype=np.uint64)
     monkeypatch.delattr(np, "bitwise_count", raising=False)
-    assert_array_equal(_molecules._bit_count(bits), [int(x).bit_count() for x in bits])
+    assert_array_equal(draws._bit_count(bits), [int(x).bit_count() for x in bits])
 
 
 def test_pairs_and_shares(rng):
