@@ -19,7 +19,10 @@ EXTRAS = {
     ),
     "iqa": (("pyiqa",), "metrics of image quality, for Self2Self+"),
     "lazy": (("dask", "zarr"), "OME-Zarr, and what is larger than memory"),
-    "networks": (("safetensors", "skorch", "torch"), "noise2self, self2self and other networks"),
+    "networks": (
+        ("safetensors", "skorch", "torch", "tqdm"),
+        "noise2self, self2self and other networks",
+    ),
     "notebook": (("matplotlib", "pandas"), "tables and plots of a choice"),
     "plots": (("matplotlib",), "plots"),
     "singlecell": (("anndata", "pandas"), "counts of single cells in AnnData files"),
