@@ -7,10 +7,11 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from selfsupervised.auto.auto_denoiser import AutoDenoiser, checked_method
+from selfsupervised.auto.auto_denoiser import AutoDenoiser
 from selfsupervised.auto.families import FAMILIES, NETWORKS
-from selfsupervised.core.bare_image import warn_if_channels
-from selfsupervised.core.measurement import Measurement
+from selfsupervised.auto.one_image import denoise_image
+from selfsupervised.auto.series import denoise_series
+from selfsupervised.core.axes import parse_axes
 from selfsupervised.core.types import Array, ArrayLike, Estimator, RandomState
 from selfsupervised.core.validation import is_ragged
 
@@ -23,6 +24,8 @@ def denoise(
     method: str | Estimator = "auto",
     *,
     channel_axis: int | None = None,
+    axes: str | None = None,
+    over: str | None = None,
     loss: str | Callable[..., Any] = "mse",
     n_jobs: int | None = None,
     random_state: RandomState = 0,
@@ -38,6 +41,8 @@ def denoise(
     method: str | Estimator = "auto",
     *,
     channel_axis: int | None = None,
+    axes: None = None,
+    over: str | None = None,
     loss: str | Callable[..., Any] = "mse",
     n_jobs: int | None = None,
     random_state: RandomState = 0,
@@ -53,6 +58,25 @@ def denoise(
     method: str | Estimator = "auto",
     *,
     channel_axis: int | None = None,
+    axes: str,
+    over: str | None = None,
+    loss: str | Callable[..., Any] = "mse",
+    n_jobs: int | None = None,
+    random_state: RandomState = 0,
+    budget_s: float | None = None,
+    verbose: int = 0,
+    return_search: Literal[True],
+    dtype: Any = None,
+    keep_missing: bool = False,
+) -> tuple[Array, list[AutoDenoiser]]: ...
+@overload
+def denoise(
+    image: ArrayLike,
+    method: str | Estimator = "auto",
+    *,
+    channel_axis: int | None = None,
+    axes: str | None = None,
+    over: str | None = None,
     loss: str | Callable[..., Any] = "mse",
     n_jobs: int | None = None,
     random_state: RandomState = 0,
@@ -61,12 +85,14 @@ def denoise(
     return_search: bool = False,
     dtype: Any = None,
     keep_missing: bool = False,
-) -> Array | tuple[Array, AutoDenoiser]: ...
+) -> Array | tuple[Array, AutoDenoiser | list[AutoDenoiser]]: ...
 def denoise(
     image: Any,
     method: str | Estimator = "auto",
     *,
     channel_axis: int | None = None,
+    axes: str | None = None,
+    over: str | None = None,
     loss: str | Callable[..., Any] = "mse",
     n_jobs: int | None = None,
     random_state: RandomState = 0,
@@ -99,6 +125,14 @@ def denoise(
         that an earlier call returned is applied as it is, without choosing again.
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
+    axes : str, default=None
+        A letter for each axis, such as "TZCYX", for an array of many images. Y, X and Z are
+        places, S the samples of a colour; C, channels that were measured one by one, T and all
+        others count images, each of which is denoised by itself. One choice is made for all
+        frames of a channel whose noise agrees.
+    over : str, default=None
+        The letters that one image spans, such as "TYX" to denoise a film over time as well. With
+        C among them, channels are denoised together. By default those of Z, Y and X in `axes`.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
         What candidates are compared by. "mae" suits outliers such as salt and pepper. With other
         losses than "mse" kinds are compared by the self-supervised loss.
@@ -130,6 +164,7 @@ def denoise(
         With ``return_search=True``. ``denoise(next_image, search)`` does to another image what was
         done to this one, and `search.transform` to a stack of images; `search.summary()` is a
         table of all candidates, `search.plot()` draws it, `search.denoiser_` is what was chosen.
+        With `axes` a list of them: one for each channel, or for each image where noise differs.
 
     Raises
     ------
@@ -161,29 +196,35 @@ def denoise(
         )
     if dtype is not None and np.dtype(dtype).kind not in "biuf":
         raise ValueError(f"denoise() expected dtype to be of numbers, got {np.dtype(dtype)}.")
-    measured = Measurement.of_image(
-        image,
-        channel_axis=channel_axis,
-        dtype=dtype,
-        keep_missing=keep_missing,
-        caller="denoise()",
-    )
-    if channel_axis is None:
-        warn_if_channels(measured.bare_image.shape, stacklevel=2)
-    axis, stack = measured.channel_axis, measured.data
-    if isinstance(method, AutoDenoiser):
-        fresh = checked_method(method, axis)
-        found = method if hasattr(method, "application_") else fresh
-    else:
-        found = AutoDenoiser(
-            method,
-            channel_axis=axis,
-            loss=loss,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            budget_s=budget_s,
-            verbose=verbose,
+    settings = {
+        "loss": loss,
+        "n_jobs": n_jobs,
+        "random_state": random_state,
+        "budget_s": budget_s,
+        "verbose": verbose,
+        "keep_missing": keep_missing,
+    }
+    if axes is None and over is None:
+        out, found = denoise_image(
+            image, method, channel_axis=channel_axis, dtype=dtype, named=False, **settings
         )
-    chosen = hasattr(found, "application_")
-    out = measured.give_back(found.transform(stack) if chosen else found.fit_transform(stack))
+    else:
+        array = image if np.ma.isMaskedArray(image) else np.asarray(image)
+        named = _named(array.shape, axes, over, channel_axis)
+        say = print if verbose else None
+        out, found = denoise_series(array, named, method, dtype=dtype, say=say, **settings)
     return (out, found) if return_search else out
+
+
+def _named(shape, axes, over, channel_axis):
+    """The axes by their names, which are given once."""
+    if axes is None:
+        raise ValueError(f"denoise() got over={over!r} without axes; name them, such as 'TZCYX'.")
+    if channel_axis is not None:
+        raise ValueError(
+            f"denoise() got axes={axes!r} and channel_axis={channel_axis}; name colours S in axes, "
+            f"and leave out channel_axis."
+        )
+    named = parse_axes(axes, over)
+    named.check(shape, caller="denoise()")
+    return named

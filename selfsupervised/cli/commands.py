@@ -1,183 +1,175 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""The command line: ``selfsupervised denoise noisy.png`` and ``selfsupervised demo``."""
+"""The command line: what there is, and how a command ends.
+
+Each command is a module with ``add_to(commands)``, its arguments, and a ``run(options)``, which is
+imported when it is called: ``selfsupervised --version`` waits for no library.
+"""
 
 import argparse
 import sys
-import time
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
+from selfsupervised.cli.interrupts import INTERRUPTED_STATUS, Interrupts
+from selfsupervised.cli.words import to_stderr
 
-from selfsupervised.auto.blind import in_a_line
-from selfsupervised.auto.denoise import FAMILIES, NETWORKS, denoise
-from selfsupervised.files.pictures import read_image, write_image
-from selfsupervised.noise.level import noise_level
+METHODS = (
+    "auto", "bilateral", "gaussian", "median", "neighbor2neighbor", "nl_ridge", "noise2same",
+    "noise2self", "non_local_means", "self2self", "self2self_plus", "total_variation", "wavelet",
+)  # fmt: skip
+NETWORK_METHODS = ("neighbor2neighbor", "noise2same", "noise2self", "self2self", "self2self_plus")
+USAGE_STATUS, FAILED_STATUS = 2, 1
+EPILOG = "Every command says more with --help. Guide: docs/files.md."
 
 
 def main(arguments=None):
-    """Run the command line; errors in the user's input end it with one sentence and status 2."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except (OSError, TypeError, ValueError) as error:
-        sys.stderr.write(f"selfsupervised {options.command}: {error}\n")
-        sys.exit(2)
+    """Run the command line.
+
+    The status is 0 if all went well, 1 if some files failed, 2 for what cannot be begun, which
+    one sentence explains, and 130 after Ctrl-C.
+    """
+    options = parser().parse_args(arguments)
+    with Interrupts() as options.interrupts:
+        try:
+            run = import_module(f"selfsupervised.cli.{options.module}").run
+            status = run(options)
+        except ImportError as error:
+            status = _end(options, _what_to_install(error))
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            status = _end(options, error.args[0] if isinstance(error, KeyError) else error)
+        except KeyboardInterrupt:
+            to_stderr(f"{options.command}: stopped; what was not complete was not written.")
+            status = INTERRUPTED_STATUS
+    if status:
+        sys.exit(status)
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="selfsupervised", description="Denoise pictures without any clean version of them."
+def _end(options, message):
+    to_stderr(f"{options.command}: {message}")
+    return USAGE_STATUS
+
+
+def _what_to_install(error):
+    if error.name in (None, "selfsupervised"):
+        return str(error)
+    return f"{error}; `pip install 'selfsupervised[cli]'` installs what the command line needs."
+
+
+def parser():
+    """The parser of all commands."""
+    whole = argparse.ArgumentParser(
+        prog="selfsupervised",
+        description="Denoise pictures without any clean version of them.",
+        epilog=EPILOG,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("denoise", help="denoise a picture in a file")
-    one.add_argument("image", type=Path, help="noisy picture (TIFF, PNG, JPEG, ...)")
-    one.add_argument("-o", "--output", type=Path, help="default: NAME-denoised beside it")
-    one.add_argument("--panel", type=Path, help="also write noisy | denoised | residual here")
-    one.add_argument("--channel-axis", type=int, help="default: what the file says")
-    one.set_defaults(run=_denoise_file)
+    whole.add_argument(
+        "--version", action="version", version=f"selfsupervised {version('selfsupervised')}"
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_denoise, _compare, _train, _counts, _info, _demo):
+        add(commands)
+    return whole
+
+
+def _denoise(commands):
+    one = commands.add_parser("denoise", help="denoise pictures in files, folders, zarr groups")
+    one.set_defaults(module="denoise")
+    one.add_argument(
+        "inputs", nargs="+", metavar="IN", help="files, folders (all pictures in them), or patterns"
+    )
+    one.add_argument("-o", "--output", type=Path, metavar="OUT", help="where one file is written")
+    one.add_argument(
+        "--output-dir", type=Path, metavar="DIR",
+        help="where results are written, by the names of the inputs; default: NAME-denoised beside",
+    )  # fmt: skip
+    exists = one.add_mutually_exclusive_group()
+    exists.add_argument("--overwrite", action="store_true", help="replace results that are there")
+    exists.add_argument(
+        "--resume", action="store_true", help="leave results that are newer than their inputs"
+    )
+    one.add_argument("--panel", type=Path, help="also write noisy | denoised | residual of one")
+    one.add_argument("--axes", metavar="TZCYX", help="what the axes are, if not what the file says")
+    one.add_argument(
+        "--over", metavar="ZYX", help="the axes that one image spans, such as TYX for a film"
+    )
+    one.add_argument(
+        "--fill-missing", action="store_true",
+        help="write estimates where the file says that nothing was measured",
+    )  # fmt: skip
+    _add_choice(one)
+    one.add_argument("--model", type=Path, help="a network that `train` wrote, instead of a choice")
+    one.add_argument("--json", action="store_true", help="print a JSON object for each file")
+    one.add_argument("-q", "--quiet", action="store_true", help="print only what went wrong")
+
+
+def _compare(commands):
+    compare = commands.add_parser("compare", help="try all methods on a picture; writes a page")
+    compare.set_defaults(module="compare")
+    compare.add_argument("input", metavar="IN", type=Path, help="of many images the middle one")
+    compare.add_argument(
+        "--methods", default="classical", metavar="LIST",
+        help="names with commas, or classical (default), or all, which trains networks",
+    )  # fmt: skip
+    compare.add_argument("--html", type=Path, metavar="PAGE", help="default: NAME-compare.html")
+    _add_axes(compare)
+    compare.add_argument("--jobs", type=int, metavar="N", help="candidates computed at a time")
+    compare.add_argument("--overwrite", action="store_true", help="replace a page that is there")
+    compare.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def _train(commands):
+    train = commands.add_parser("train", help="train one network on many pictures")
+    train.set_defaults(module="train")
+    train.add_argument("inputs", nargs="+", metavar="IN", help="as of denoise")
+    train.add_argument("--model", type=Path, required=True, help="where to write it: .safetensors")
+    train.add_argument(
+        "--method", default="noise2self", choices=NETWORK_METHODS, help="default: noise2self"
+    )
+    train.add_argument("--steps", type=int, metavar="N", help="of training; default: the method's")
+    _add_axes(train)
+    train.add_argument("--overwrite", action="store_true", help="replace a model that is there")
+    train.add_argument("-q", "--quiet", action="store_true", help="print only what went wrong")
+
+
+def _counts(commands):
+    counts = commands.add_parser("counts", help="denoise the counts of single cells in a file")
+    counts.set_defaults(module="counts")
+    counts.add_argument("input", metavar="IN.h5ad")
+    counts.add_argument("output", metavar="OUT.h5ad")
+    counts.add_argument("--layer", help="where the counts are; default: X")
+    counts.add_argument("--components", type=int, metavar="N", help="default: chosen")
+    counts.add_argument("--genes", help="also write denoised values of these, with commas, or all")
+    counts.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+
+
+def _info(commands):
+    info = commands.add_parser("info", help="versions, devices, and what else could be installed")
+    info.set_defaults(module="info")
+    info.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def _demo(commands):
     demo = commands.add_parser("demo", help="denoise a picture and show how it was done")
+    demo.set_defaults(module="demo", over=None, axes=None)
     demo.add_argument("--image", type=Path, help="default: scikit-image's camera with noise")
     demo.add_argument("--output-dir", type=Path, default=Path("demo-output"))
-    demo.set_defaults(run=_demo)
-    for command in (one, demo):
-        command.add_argument(
-            "--method",
-            default="auto",
-            choices=["auto", *sorted([*FAMILIES, *NETWORKS])],
-            help="default: auto",
-        )
-        command.add_argument("--jobs", type=int, help="candidates computed at a time")
-    return parser
+    _add_choice(demo)
 
 
-def _denoise_file(options):
-    image, channel_axis = _read(options.image)
-    if options.channel_axis is not None:
-        channel_axis = options.channel_axis
-    output = options.output or options.image.with_name(
-        f"{options.image.stem}-denoised{options.image.suffix}"
+def _add_axes(command):
+    command.add_argument(
+        "--axes", metavar="TZCYX", help="what the axes are, if not what the file says"
     )
-    clean = _report(image, channel_axis, options)
-    _write(clean, image, output)
-    if options.panel:
-        _write_panel(options.panel, image, clean, channel_axis)
-
-
-def _demo(options):
-    truth, channel_axis = None, None
-    if options.image is None:
-        image, truth = _noisy_camera()
-        print("scikit-image's camera (512 x 512) with Gaussian noise, standard deviation 25 of 255")
-    else:
-        image, channel_axis = _read(options.image)
-        print(f"{options.image}: {image.shape}, {image.dtype}")
-    clean = _report(image, channel_axis, options)
-    if truth is not None:
-        print(
-            f"truth, which no candidate saw: noisy {_psnr(image, truth):.2f} dB, "
-            f"denoised {_psnr(clean, truth):.2f} dB"
-        )
-    suffix = ".png" if image.dtype in (np.uint8, np.uint16) else ".tif"
-    _write(image, image, options.output_dir / f"noisy{suffix}")
-    _write(clean, image, options.output_dir / f"denoised{suffix}")
-    _write_panel(options.output_dir / "panel.png", image, clean, channel_axis)
-
-
-def _read(path):
-    """A picture without its transparency, which is no measurement."""
-    image, channel_axis = read_image(path)
-    if channel_axis == image.ndim - 1 and image.shape[-1] in (2, 4) and image.dtype.kind == "u":
-        image = image[..., :-1]
-        if image.shape[-1] == 1:
-            image, channel_axis = image[..., 0], None
-    return image, channel_axis
-
-
-def _noisy_camera():
-    """Camera with rounded, clipped noise, as a camera would deliver it, and without."""
-    from skimage.data import camera
-
-    truth = camera()
-    noise = np.random.default_rng(0).normal(0, 25, truth.shape)
-    return np.clip(np.rint(truth + noise), 0, 255).astype(np.uint8), truth
-
-
-def _report(image, channel_axis, options):
-    """Denoise, and print what was chosen from what."""
-    start = time.perf_counter()
-    if options.method in NETWORKS:
-        return denoise(
-            image, options.method, channel_axis=channel_axis, dtype=image.dtype, verbose=1
-        )
-    clean, search = denoise(
-        image,
-        options.method,
-        channel_axis=channel_axis,
-        dtype=image.dtype,  # which a file can hold
-        n_jobs=options.jobs,
-        return_search=True,
-    )
-    seconds = time.perf_counter() - start
-    print(candidates_table(search))
-    print(
-        f"chosen: {in_a_line(search.denoiser_)} in {seconds:.1f} s; "
-        f"estimated noise level {_noise_level(image, channel_axis):.3g}"
-    )
-    return clean
-
-
-def candidates_table(search):
-    """A search's candidates, best first, with their self-supervised losses, as text."""
-    losses = -search.cv_results_["mean_test_score"]
-    rows = ["  self-supervised loss  candidate"]
-    for index in np.argsort(losses):
-        candidate = in_a_line(search.cv_results_["params"][index]["estimator"])
-        chosen = "*" if index == search.best_index_ else " "
-        rows.append(f"{chosen} {losses[index]:20.6g}  {candidate}")
-    return "\n".join(rows)
-
-
-def _noise_level(image, channel_axis):
-    image = np.asarray(image, dtype=float)
-    if channel_axis is None:
-        return noise_level(image)
-    return noise_level(np.moveaxis(image, channel_axis, -1), channel_axis=-1)
-
-
-def _psnr(image, truth):
-    return 10 * np.log10(255**2 / np.mean(np.square(image.astype(float) - truth)))
-
-
-def _write(clean, image, path):
-    write_image(path, clean)
-    print(f"wrote {path}")
-
-
-def _write_panel(path, noisy, clean, channel_axis):
-    """noisy | denoised | residual, side by side; of a volume the middle slice."""
-    low, high = np.nanpercentile(noisy, (0.1, 99.9))
-    noisy, clean = (np.asarray(image, dtype=float) for image in (noisy, clean))
-    residual = noisy - clean
-    if channel_axis is not None:
-        noisy, clean, residual = (
-            np.moveaxis(image, channel_axis, -1) for image in (noisy, clean, residual)
-        )
-    if noisy.ndim - (channel_axis is not None) == 3:
-        noisy, clean, residual = (image[len(image) // 2] for image in (noisy, clean, residual))
-    spread = 4 * np.nanstd(residual) or 1.0
-    shown = [_stretch(noisy, low, high), _stretch(clean, low, high)]
-    panel = np.concatenate([*shown, _stretch(residual, -spread, spread)], axis=1)
-    if panel.ndim == 3 and panel.shape[-1] != 3:
-        panel = panel.mean(axis=-1).astype(np.uint8)
-    write_image(path, panel)
-    print(
-        f"wrote {path}: noisy | denoised | residual (grey is zero, white and black +-{spread:.3g})"
+    command.add_argument(
+        "--over", metavar="ZYX", help="the axes that one image spans, such as TYX for a film"
     )
 
 
-def _stretch(image, low, high):
-    """Grey values 0 to 255 for `low` to `high`."""
-    scaled = np.nan_to_num((image - low) / max(high - low, np.finfo(float).tiny))
-    return np.rint(255 * np.clip(scaled, 0, 1)).astype(np.uint8)
+def _add_choice(command):
+    command.add_argument("--method", default="auto", choices=METHODS, help="default: auto")
+    command.add_argument("--jobs", type=int, metavar="N", help="candidates computed at a time")
+    command.add_argument(
+        "--budget", type=float, metavar="SECONDS", help="for the choice of one image; default: none"
+    )

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One bare image: its thin axes, its integers, and how a result is given back like it."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from selfsupervised.core.warning import warn_user
 
 # Half of what was taken away from a noisy image of integers is less than this for noise of one
 # unit. Rounding an estimate that is better than that loses more than it keeps.
@@ -58,12 +59,10 @@ class BareImage:
         missing = np.isnan(image)
         dtype = np.dtype(self.wanted or self.given)
         if self.wanted is None and dtype.kind in "iu" and _rounding_loses(output, image):
-            warnings.warn(
+            warn_user(
                 f"The noise of this image of {dtype} is less than about one unit, so that "
                 f"rounding would lose what denoising gains: the result is float64. Pass "
-                f"dtype={str(dtype)!r} for rounded values, or dtype=float to say that you know.",
-                UserWarning,
-                stacklevel=4,
+                f"dtype={str(dtype)!r} for rounded values, or dtype=float to say that you know."
             )
             dtype = np.dtype(np.float64)
         output = rounded(output, dtype)
@@ -117,15 +116,13 @@ def without_thin_axes(shape, n_channel_axes=0):
     return (*spatial, *channels)
 
 
-def warn_if_channels(shape, *, stacklevel):
+def warn_if_channels(shape):
     """Warn of a first or last axis that looks like channels, where there are said to be none.
 
     Parameters
     ----------
     shape : tuple of int
         Of an image without a channel axis.
-    stacklevel : int
-        As in `warnings.warn`, from the caller.
     """
     thick = [axis for axis, size in enumerate(shape) if size > 1]
     if len(thick) != 3:
@@ -133,11 +130,9 @@ def warn_if_channels(shape, *, stacklevel):
     for axis in (thick[-1] - len(shape), thick[0]):
         others = sorted(shape)[-2:]
         if 2 <= shape[axis] <= 4 and min(others) >= MIN_LONG_AXIS_PIXELS:
-            warnings.warn(
+            warn_user(
                 f"An image of shape {shape} is taken as a volume. If its axis {axis} holds "
                 f"channels, pass channel_axis={axis}, which is faster and better; otherwise "
-                f"ignore this.",
-                UserWarning,
-                stacklevel=stacklevel + 1,
+                f"ignore this."
             )
             return

@@ -1,32 +1,30 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pictures in files: read with their channels, written whole or not at all."""
+"""Pictures in files: read with all that travels with them, written whole or not at all."""
 
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
-import tifffile
 
 from selfsupervised.core.files import replacing
+from selfsupervised.files.photo import encoded, format_of, read_photo
+from selfsupervised.files.picture import Picture
+from selfsupervised.files.tiff import SUFFIXES, is_tiff, read_tiff, write_tiff
 
-TIFF_SUFFIXES = (".tif", ".tiff")
+BLANK_EDGE_PIXELS = 8
 
 
-def read_image(path):
-    """Read a picture and say which of its axes holds channels.
+def read_picture(path):
+    """Read a file of pictures, and all that is to be written back.
 
     Parameters
     ----------
     path : str or Path
-        A TIFF file, or any other that imageio reads.
+        TIFF (ImageJ's, OME's, GeoTIFF), or what Pillow reads; by what is in it, not its name.
 
     Returns
     -------
-    image : ndarray
-        As stored: shape, dtype and range are those of the file.
-    channel_axis : int or None
-        For TIFF what its axes say ("S" or "C"), otherwise the last of three.
+    Picture
 
     Raises
     ------
@@ -38,41 +36,112 @@ def read_image(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a picture at {path}, found no such file.")
-    try:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            with tifffile.TiffFile(path) as file:
-                series = file.series[0]
-                image, axes = series.asarray(), series.axes
-            channels = [axis for axis, kind in enumerate(axes) if kind in "SC"]
-            return image, channels[0] if channels else None
-        image = iio.imread(path.read_bytes())  # closed even where it is no picture
-    except Exception as error:
-        raise ValueError(f"Expected a picture at {path}, could not read it: {error}") from error
-    return image, 2 if image.ndim == 3 else None
+    return read_tiff(path) if is_tiff(path) else read_photo(path)
 
 
-def write_image(path, image):
-    """Write a picture beside its place, then rename it: a reader never sees half a file.
+def check_can_hold(path, picture):
+    """Raise, before any work, if a file of this name cannot hold what is in a picture.
 
     Parameters
     ----------
     path : str or Path
-        Where; its suffix names the format. TIFF keeps any dtype, PNG takes uint8 and uint16.
-    image : ndarray
+        Where a result is to be written.
+    picture : Picture
+        As it was read.
 
     Raises
     ------
     ValueError
-        If the format cannot hold the dtype of `image`.
+        If there is no such format, or it cannot hold the dtype, the channels or so many pictures.
+    """
+    if is_for_tiff(path):
+        return
+    kind = _format_for(path)
+    (part,) = _one(picture, kind)
+    edges = [BLANK_EDGE_PIXELS] * 2
+    encoded(np.zeros([*edges, *_samples(part).shape[2:]], part.data.dtype), picture, kind)
+
+
+def write_picture(path, picture, denoised, *, fill_missing=False):
+    """Write denoised arrays as the file that they come from, or another, was written.
+
+    The file is written beside its place and renamed: a reader never sees half of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where; its suffix names the format.
+    picture : Picture
+        What `denoised` was made from.
+    denoised : list of ndarray
+        One for each part, of its shape and dtype.
+    fill_missing : bool, default=False
+        Whether estimates are written where nothing was measured, instead of what stood there.
+
+    Raises
+    ------
+    ValueError
+        If the format cannot hold them.
     """
     path = Path(path)
-    tiff = path.suffix.lower() in TIFF_SUFFIXES
-    if not tiff and image.dtype not in (np.uint8, np.uint16):
+    samples = [
+        part.restored(array, fill_missing=fill_missing)
+        for part, array in zip(picture.parts, denoised, strict=True)
+    ]
+    if is_for_tiff(path):
+        write_tiff(path, picture, samples)
+        return
+    kind = _format_for(path)
+    _one(picture, kind)
+    content = encoded(samples[0], picture, kind)
+    with replacing(path, like=picture.path) as beside:
+        beside.write_bytes(content)
+
+
+def write_array(path, image, *, like=None):
+    """Write an array that comes from no file as a picture.
+
+    Parameters
+    ----------
+    path : str or Path
+    image : ndarray of shape (*spatial) or (height, width, 3)
+    like : Path, default=None
+        A file whose permissions it is to have at most.
+    """
+    picture = Picture.of_array(
+        like, image, "YXS" if image.shape[2:] == (3,) else "TZYX"[-image.ndim :]
+    )
+    check_can_hold(path, picture)
+    write_picture(path, picture, [image])
+
+
+def is_for_tiff(path):
+    """Whether a name is that of a TIFF file."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def is_picture_name(path):
+    """Whether a name is that of a picture, by its suffix."""
+    return is_for_tiff(path) or format_of(path) is not None
+
+
+def _format_for(path):
+    kind = format_of(path)
+    if kind is None:
         raise ValueError(
-            f"{path.suffix or 'This'} files hold uint8 or uint16, got {image.dtype}; write a .tif."
+            f"Expected the name of a picture that can be written, such as .tif, .png or .jpg, got "
+            f"{Path(path).name}."
         )
-    with replacing(path) as beside:
-        if tiff:
-            tifffile.imwrite(beside, image)
-        else:
-            iio.imwrite(beside, image)
+    return kind
+
+
+def _one(picture, kind):
+    """The only part of a picture, if it is one picture in two dimensions."""
+    if len(picture.parts) == 1 and picture.parts[0].axes in ("YX", "YXS"):
+        return picture.parts
+    what = "; ".join(part.describe() for part in picture.parts)
+    raise ValueError(f"{kind} holds one picture in two dimensions, got {what}; write a .tif.")
+
+
+def _samples(part):
+    return part.restored(part.data)

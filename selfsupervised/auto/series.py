@@ -1,0 +1,163 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Many images in one array: one choice for all whose noise agrees, applied to each.
+
+Channels that were measured one by one are chosen for one by one. Frames that follow each other
+usually have the same noise: three of them are looked at, and if these agree, the search is done
+once, on the one in the middle.
+"""
+
+from itertools import groupby
+
+import numpy as np
+
+from selfsupervised.auto.auto_denoiser import AutoDenoiser
+from selfsupervised.auto.blind import in_a_line
+from selfsupervised.auto.families import FAMILIES
+from selfsupervised.auto.look import look_at
+from selfsupervised.auto.one_image import denoise_image
+from selfsupervised.core.axes import CHANNELS
+from selfsupervised.core.measurement import Measurement
+
+# Noise of frames agrees if no standard deviation is more than this times another.
+MAX_STD_RATIO = 1.25
+
+
+def denoise_series(array, axes, method, *, dtype=None, **settings):
+    """Denoise every image of an array.
+
+    Parameters
+    ----------
+    array : ndarray or MaskedArray
+    axes : Axes
+        Which of its axes are which.
+    method : str or estimator
+        As of `denoise`.
+    dtype : dtype, default=None
+        What the result is in; by default that of the first denoised image.
+    **settings
+        Of `denoise_image`; `say`, called with a line on what was decided for each group of
+        images; `step`, called after each image.
+
+    Returns
+    -------
+    denoised : ndarray or MaskedArray
+        Of the shape of `array`.
+    found : list of AutoDenoiser
+        What was chosen: one for each group, or for each image where they do not agree.
+    """
+    images = axes.to_images(array)
+    counted = images.shape[: len(axes.counted)]
+    outputs: dict = {}
+    chosen = denoise_each(
+        axes, counted, images.__getitem__, outputs.__setitem__, method, dtype=dtype, **settings
+    )
+    flat = [outputs[index] for index in np.ndindex(counted)]
+    stack = np.ma.stack if any(np.ma.isMaskedArray(out) for out in flat) else np.stack
+    return axes.back(stack(flat).reshape(images.shape)), chosen
+
+
+def denoise_each(
+    axes, counted, read, write, method, *, dtype=None, say=None, step=None, **settings
+):
+    """Denoise images that are read, and written, one by one.
+
+    Parameters
+    ----------
+    axes : Axes
+    counted : tuple of int
+        How many images there are along each axis that counts them.
+    read, write : callable
+        Called with the index of an image, and with the index and the denoised image.
+    method, dtype, say, step, **settings
+        As of `denoise_series`.
+
+    Returns
+    -------
+    list of AutoDenoiser
+    """
+    settings["channel_axis"] = None if axes.channel is None else -1
+    chosen = []
+    for group in _groups(axes, counted):
+        found, why = _for_all(group, read, method, settings)
+        done = []
+        for index in group:
+            out = image = read(index)
+            if not _blank(image):
+                known = method if found is None else found
+                out, here = denoise_image(image, known, dtype=dtype, **settings)
+                done.append(here)
+                dtype = out.dtype  # the same for all
+            write(index, out)
+            if step is not None:
+                step()
+        chosen += done[:1] if found is not None else done
+        if say is not None and done:
+            say(_line(axes, group, why, done[-1]))
+    return chosen
+
+
+def _groups(axes, counted):
+    """Indices of the images that may share a choice: those of one channel."""
+    indices = list(np.ndindex(counted))
+    if CHANNELS not in axes.counted:
+        return [indices]
+    at = axes.counted.index(CHANNELS)
+    ordered = sorted(indices, key=lambda index: index[at])
+    return [list(group) for _, group in groupby(ordered, key=lambda index: index[at])]
+
+
+def _blank(image):
+    """Whether nothing was measured."""
+    return bool(np.ma.getmaskarray(np.ma.masked_invalid(image)).all())
+
+
+def _for_all(group, read, method, settings):
+    """What is applied to all images of a group, if there is one thing for all, and why."""
+    n, axis = len(group), settings["channel_axis"]
+    if isinstance(method, AutoDenoiser):
+        return method, "chosen before"
+    if n < 2:
+        return None, ""
+    if not (isinstance(method, str) and (method == "auto" or method in FAMILIES)):
+        images = [image for image in map(read, group) if not _blank(image)]
+        stack = np.stack([_floats(image, axis) for image in images])
+        options = {name: value for name, value in settings.items() if name != "keep_missing"}
+        return AutoDenoiser(method, **options).fit(stack), f"fitted to all {len(images)}"
+    some = [read(group[at]) for at in sorted({0, n // 2, n - 1})]
+    some = [image for image in some if not _blank(image)]
+    stds = _agreeing([look_at(_floats(image, axis), axis) for image in some]) if some else None
+    if stds is None:
+        return None, f"noise of the {n} images differs: chosen for each, the last"
+    _, found = denoise_image(some[len(some) // 2], method, dtype=float, **settings)
+    low, high = stds
+    return found, (
+        f"noise of the {n} images agrees (standard deviation {low:.3g} to {high:.3g}): chosen once"
+    )
+
+
+def _floats(image, channel_axis):
+    """As it is computed, channels last; thin axes are dropped."""
+    return Measurement.of_image(image, channel_axis=channel_axis, caller="denoise()").data[0]
+
+
+def _agreeing(looks):
+    """The least and the largest level if the noise of all is of one kind and strength.
+
+    Strengths are those at one brightness: noise that grows with the signal differs in frames that
+    fade, and is the same noise.
+    """
+    if len({(look.many_outliers, look.correlated) for look in looks}) > 1:
+        return None
+    signal = float(np.nanmedian([np.nanmedian(look.image) for look in looks]))
+    stds = np.array([[float(c.std(signal)) for c in look.noise.channels] for look in looks])
+    if (stds.max(axis=0) > MAX_STD_RATIO * stds.min(axis=0)).any():
+        return None
+    return float(stds.min()), float(stds.max())
+
+
+def _line(axes, group, why, found):
+    which = ""
+    if CHANNELS in axes.counted:
+        which = f"C {group[0][axes.counted.index(CHANNELS)]}: "
+    return f"{which}{why + ': ' if why else ''}{in_a_line(found.denoiser_)}"

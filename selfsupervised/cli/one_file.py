@@ -1,0 +1,164 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""One file, or one zarr group: read, denoised over its axes, written as it was."""
+
+import shutil
+
+import numpy as np
+
+from selfsupervised.auto.families import NETWORKS
+from selfsupervised.auto.series import denoise_each, denoise_series
+from selfsupervised.cli.panel import write_panel
+from selfsupervised.cli.progress import on_a_terminal
+from selfsupervised.core.axes import parse_axes
+from selfsupervised.core.files import replacing_folder
+from selfsupervised.files.pictures import check_can_hold, read_picture, write_picture
+from selfsupervised.files.zarr_group import is_zarr, update_smaller, zarr_images
+
+
+def denoise_file(path, output, options, model, *, say, step, check):
+    """Denoise all images of a file.
+
+    Parameters
+    ----------
+    path, output : Path
+    options : Namespace
+        Of the command.
+    model : str or estimator
+        The method.
+    say : callable
+        Called with a line on what was decided.
+    step : Progress
+        Called after each image.
+    check : callable
+        Raises if the user has interrupted what a library caught.
+
+    Returns
+    -------
+    found : list of AutoDenoiser
+        What was chosen.
+    axes : str
+        The letters of the axes.
+    n_images : int
+    """
+    shown = not (options.quiet or options.json) and on_a_terminal()
+    trained = isinstance(model, str) and model in NETWORKS  # it says how far it is
+    settings = {"n_jobs": options.jobs, "budget_s": options.budget}
+    settings["verbose"] = int(shown and trained)
+    denoise = _zarr if is_zarr(path) else _picture
+    return denoise(path, output, options, model, settings, say=say, step=step, check=check)
+
+
+def _picture(path, output, options, model, settings, *, say, step, check):
+    picture = read_picture(path)
+    check_can_hold(output, picture)
+    outputs, found, n_images = [], [], 0
+    named = [axes_of(path, part.axes, part.data.shape, options) for part in picture.parts]
+    for part, axes in zip(picture.parts, named, strict=True):
+        _check_values(path, part.data.dtype)
+        _check_colours(path, axes, model)
+        n = axes.n_images(part.data.shape)
+        step.expect(n)
+        if len(picture.parts) > 1 or n > 1 or options.axes or options.over:
+            say(axes.describe(part.data.shape))
+        out, chosen = denoise_series(
+            part.measured, axes, model, dtype=part.data.dtype, say=say, step=step, **settings
+        )
+        check()
+        outputs.append(np.ma.getdata(out))
+        found += chosen
+        n_images += n
+    write_picture(output, picture, outputs, fill_missing=options.fill_missing)
+    if picture.lost:
+        say(f"not in the result: {', '.join(picture.lost)}")
+    if options.panel:
+        shown = picture.parts[0].data, outputs[0], named[0]
+        say(write_panel(options.panel, *shown, like=path))
+    return found, named[0].names, n_images
+
+
+def _zarr(path, output, options, model, settings, *, say, step, check):
+    found, n_images, images = [], 0, zarr_images(path)
+    named = [axes_of(path, image.axes, image.array.shape, options) for image in images]
+    with replacing_folder(output) as beside:
+        shutil.copytree(path, beside, dirs_exist_ok=True)
+        copies = {image.name: image for image in zarr_images(beside, mode="r+")}
+        for image, axes in zip(images, named, strict=True):
+            counted = tuple(image.array.shape[axis] for axis in axes.batch)
+            copy = copies[image.name]
+            _check_values(path, np.dtype(image.array.dtype))
+            _check_colours(path, axes, model)
+            step.expect(int(np.prod(counted)))
+            say(f"{image.name or path.name}: {axes.describe(image.array.shape)}")
+
+            def read(index, array=image.array, axes=axes):
+                return axes.image_at(array, index)
+
+            def write(index, out, array=copy.array, axes=axes):
+                check()
+                axes.put(array, index, out)
+
+            dtype = np.dtype(image.array.dtype)
+            found += denoise_each(
+                axes, counted, read, write, model, dtype=dtype, say=say, step=step, **settings
+            )
+            update_smaller(copy, axes)
+            n_images += int(np.prod(counted))
+    return found, named[0].names, n_images
+
+
+def axes_of(path, said, shape, options):
+    """The axes of an array: what the user says, or the file.
+
+    Parameters
+    ----------
+    path : Path
+    said : str or None
+        What the file says.
+    shape : tuple of int
+    options : Namespace
+        With `axes` and `over`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        If nobody says it, or they do not fit.
+    """
+    names = options.axes or said
+    if names is None:
+        raise ValueError(
+            f"{path} does not say what its {len(shape)} axes are, of shape {tuple(shape)}; name "
+            f"them, such as --axes {'TZCYX'[-len(shape) :]}."
+        )
+    try:
+        axes = parse_axes(names, options.over)
+        axes.check(shape, caller=str(path))
+    except ValueError as error:
+        raise ValueError(_at_a_shell(str(error))) from error
+    return axes
+
+
+def _check_values(path, dtype):
+    """Raise if values are no real numbers."""
+    if dtype.kind not in "biuf":
+        raise ValueError(
+            f"Expected real numbers in {path}, got {dtype}; of complex ones write the real and the "
+            f"imaginary parts to files of their own."
+        )
+
+
+def _check_colours(path, axes, model):
+    """Raise if a network was trained on pictures of another kind."""
+    given = None if axes.channel is None else -1
+    if not isinstance(model, str) and model.channel_axis != given:
+        trained, got = ("grey pictures", "in colour") if given else ("colour", "in grey")
+        raise ValueError(f"the model was trained on {trained}, got one {got}: {path}.")
+
+
+def _at_a_shell(message):
+    """Options as they are written at a shell."""
+    return message.replace("axes=", "--axes ").replace("over=", "--over ")
