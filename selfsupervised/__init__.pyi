@@ -17,6 +17,7 @@ from .counts import (
     PCADenoiser,
     PCADenoiserCV,
     PCARegression,
+    TableOutlierRemover,
     denoise_volumes,
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
@@ -99,6 +100,7 @@ __all__ = [
     "SelfSupervisedScorer",
     "SinglePixels",
     "StratifiedPixels",
+    "TableOutlierRemover",
     "TotalVariationDenoiser",
     "VarianceStabilizer",
     "WaveletDenoiser",
