@@ -54,8 +54,8 @@ class TableOutlierRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     Notes
     -----
     A row with more than a fifth of outliers is left as it is: it is of a rare kind rather than
-    wrong. Outliers in more than 5 % of the rows of a column are taken for its noise, and a column of
-    which 95 % of the entries are alike has none. The penalty of the regression is a tenth of a
+    wrong. Outliers in more than 5 % of the rows of a column are taken for its noise, and a column
+    of which 95 % of the entries are alike has none. The penalty of the regression is a tenth of a
     column's variance, so more columns than rows do no harm.
 
     Examples

@@ -37,8 +37,8 @@ def neighbor_correlations(table):
     the other half of the rows. What is common to the whole table is predicted so; what is left is
     noise, whose correlation is measured. With S the products of the scaled columns of one half,
     and P the inverse of ``S + alpha I``, what is left of the columns H, of a window and the gap
-    around it, is ``X P_:H (P_HH)^-1``, by the inverse of a matrix in blocks; and products of what is left are
-    products of columns, so no residual is computed.
+    around it, is ``X P_:H (P_HH)^-1``, by the inverse of a matrix in blocks; and products of what
+    is left follow from products of columns, so no residual is computed.
 
     Parameters
     ----------
