@@ -157,7 +157,8 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         X = self._check(X, reset=True)
         check_rank(self, X)
         judged = self._second(X, y) if self.form == "regression" or self.shrink else None
-        self.normalizer_, self.mean_weight_, self._expected = None, 0.0, None
+        self.normalizer_, self.mean_weight_ = None, 0.0
+        self._expected: ExpectedCounts | None = None
         if self.normalizer is not None:
             self.normalizer_ = clone(self.normalizer).fit(X)
             self.mean_weight_ = self._best_mean_weight(X)
@@ -175,7 +176,7 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
 
     def _denoised(self, X, columns):
         X = self._check(X)
-        if self.normalizer_ is None:
+        if self.normalizer_ is None or self._expected is None:
             return (X @ self.components_.T) @ self.decoder_[:, columns]
         scores = self.normalizer_.transform(X) @ self.components_.T
         return self._expected(scores, self.decoder_, row_totals(X), columns)

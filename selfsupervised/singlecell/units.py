@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Denoised values as molecules of cells that are all equally deep."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from selfsupervised.core.seeds import as_seed
@@ -10,7 +12,7 @@ from selfsupervised.counts._expected import ExpectedCounts, best_mean_weight, sh
 from selfsupervised.counts._row_blocks import is_streamed
 from selfsupervised.counts.normalizer import row_totals
 
-IN_UNITS = {"sqrt": np.sqrt, "counts": np.asarray, "log1p": np.log1p}
+IN_UNITS: dict[str, Callable] = {"sqrt": np.sqrt, "counts": np.asarray, "log1p": np.log1p}
 
 
 def check_units(units, counts):
@@ -45,9 +47,8 @@ def values_of_components(model, counts, scores, components, columns, units):
     -------
     ndarray of shape (n_cells, n_genes)
     """
-    if units is None or units == model.transformation:
-        if units != "log1p":
-            return scores @ components[:, columns]
+    if units is None or (units == "sqrt" and model.transformation == "sqrt"):
+        return scores @ components[:, columns]
     totals = row_totals(counts)
     unfitted = CountNormalizer(model.target_sum, model.transformation)
     seed = as_seed(model.random_state)
