@@ -132,7 +132,7 @@ def denoise_counts(
         ``uns[key_added]`` : dict
             ``params``, ``n_comps``, ``loss_path`` (a loss for each rank), ``loss_of_means`` (of
             gene means, which is to be beaten; both for components only), ``target_sum``,
-            ``n_genes``, ``method``, ``version``; where methods are compared ``losses``, and
+            ``n_vars``, ``method``, ``version``; where methods are compared ``losses``, and
             ``batches`` (``names``, ``loss``, ``loss_of_means``) with `batch_key`.
         ``obs[key_added + "_total"]`` : ndarray of float of shape (n_obs,)
             Molecules that were denoised.
@@ -214,7 +214,7 @@ def denoise_counts(
         "params": {k: savable(value) for k, value in settings.items() if value is not None},
         **outcome.facts,
         "method": outcome.method,
-        "n_genes": counts.shape[1],
+        "n_vars": adata.n_vars,
         "version": version("selfsupervised"),
     }
     if batches is not None:

@@ -339,7 +339,7 @@ def test_plots(adata):
     assert_allclose(denoised.collections[0].get_offsets(), values, rtol=1e-5)
 
     _, axes = plt.subplots(1, 2)
-    shown = ss.pl.denoised(adata, "g1", "g5", color="group", axes=axes)
+    shown = ss.pl.denoised(adata, "g1", "g5", color="group", ax=axes)
     assert [text.get_text() for text in shown[1].get_legend().get_texts()] == ["even", "odd"]
     with pytest.raises(KeyError, match="'batch' not found in `adata.obs`"):
         ss.pl.denoised(adata, "g1", "g5", color="batch")
