@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Some genes of an AnnData, as measured and as denoised, in the units of the components."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -9,7 +12,8 @@ from selfsupervised.counts._row_blocks import is_streamed, map_over_blocks
 from selfsupervised.counts.normalizer import FORWARD, row_totals
 from selfsupervised.partitions.thinning import are_fractional
 from selfsupervised.singlecell.fields import places_of, table_of
-from selfsupervised.singlecell.units import IN_UNITS
+
+BACK: dict[str, Callable] = {"sqrt": np.square, "counts": np.asarray, "log1p": np.expm1}
 
 
 def denoised_values(adata, genes, key):
@@ -22,11 +26,9 @@ def denoised_values(adata, genes, key):
     places = places_of(adata, genes)
     if key in adata.varm:
         return adata.obsm[key] @ _loadings(adata, genes, key).T
-    units = adata.uns[key]["params"].get("units", "counts")
-    back = {"sqrt": np.square, "counts": np.asarray, "log1p": np.expm1}[units]
-    forward = IN_UNITS["sqrt"]
+    back = BACK[adata.uns[key]["params"].get("units", "counts")]
     if key in adata.layers:
-        return forward(back(np.asarray(adata.layers[key][:, places])))
+        return np.sqrt(back(np.asarray(adata.layers[key][:, places])))
     frame = adata.obsm.get(f"{key}_genes")
     if frame is None or not set(genes) <= set(frame.columns):
         raise KeyError(
@@ -34,7 +36,7 @@ def denoised_values(adata, genes, key):
             f"method={adata.uns[key]['method']!r} without them: pass genes={genes} to "
             f"pp.denoise_counts."
         )
-    return forward(back(frame[genes].to_numpy()))
+    return np.sqrt(back(frame[genes].to_numpy()))
 
 
 def _loadings(adata, genes, key):
@@ -60,7 +62,7 @@ def measured_values(adata, genes, key, layer):
     mask = adata.varm[key].any(axis=1) if key in adata.varm else None
     if is_streamed(table):
         return _of_blocks(table, mask, places, facts["target_sum"], forward)
-    values = sparse.csc_array(table) if sparse.issparse(table) else np.asarray(table)
+    values: Any = sparse.csc_array(table) if sparse.issparse(table) else np.asarray(table)
     wanted = _dense(values[:, places]).astype(np.float64)
     entries = values.data if sparse.issparse(values) else values
     totals = np.asarray(adata.obs[f"{key}_total"], dtype=float)
@@ -72,12 +74,9 @@ def measured_values(adata, genes, key, layer):
     if are_fractional(entries):
         if "log1p" in adata.uns and layer is None:
             base = adata.uns["log1p"].get("base")
-            scale = 1.0 if base is None else np.log(base)
-            values, wanted = values.copy(), np.expm1(wanted * scale)
-            if sparse.issparse(values):
-                values.data = np.expm1(values.data * scale)
-            else:
-                values = np.expm1(values * scale)
+            scale = 1.0 if base is None else float(np.log(base))
+            values, wanted = (values * scale), np.expm1(wanted * scale)
+            values = values.expm1() if sparse.issparse(values) else np.expm1(values)
         if adata.n_vars < facts.get("n_vars", adata.n_vars):
             raise ValueError(
                 "Expected counts, got normalised values of a part of the genes, whose totals are "

@@ -146,3 +146,62 @@ def test_said_by_the_log_of_scanpy(capsys):
     assert "denoising counts (method='pca')" in said and "finished" in said
     assert ".obsm['denoised']" in said
     assert "2 cells without any molecule stay empty: '3', '7'" in said
+
+
+def offsets(axes):
+    return [np.asarray(axis.collections[0].get_offsets()) for axis in axes]
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:The .mode.chained_assignment")
+def test_plots_of_what_was_normalised_or_cut_since():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    sc = pytest.importorskip("scanpy")
+    adata = made()
+    adata.layers["counts"] = adata.X.copy()
+    ss.pp.denoise_counts(adata, **QUICK)
+    expected = offsets(ss.pl.denoised(adata, "3", "1"))
+    cut = adata[:, ["1", "3", "5"]].copy()
+    for found in (offsets(ss.pl.denoised(cut, "3", "1")), offsets(ss.pl.denoised(adata, "3", "1"))):
+        assert_allclose(found, expected, rtol=1e-4)
+    sc.pp.normalize_total(adata, target_sum=1e4)
+    assert_allclose(offsets(ss.pl.denoised(adata, "3", "1")), expected, rtol=1e-3)
+    sc.pp.log1p(adata)
+    assert_allclose(offsets(ss.pl.denoised(adata, "3", "1")), expected, rtol=1e-3)
+    part = adata[::3].copy()
+    thirds = [table[::3] for table in expected]
+    assert_allclose(offsets(ss.pl.denoised(part, "3", "1")), thirds, rtol=1e-3)
+    cut = adata[:, ["1", "3", "5"]].copy()
+    with pytest.raises(ValueError, match="a part of the genes.*layer='counts'"):
+        ss.pl.denoised(cut, "3", "1")
+    found = offsets(ss.pl.denoised(cut, "3", "1", layer="counts"))
+    assert_allclose(found, expected, rtol=1e-4)
+    cut.X = cut.X.toarray() - 1
+    with pytest.raises(ValueError, match="got negative values: pass layer='counts'"):
+        ss.pl.denoised(cut, "3", "1")
+    plt.close("all")
+
+
+def test_plots_of_other_methods_and_files(tmp_path, monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    sc = pytest.importorskip("scanpy")
+    adata = made()
+    ss.pp.denoise_counts(adata, method="diffusion", genes=["3", "1"], units="log1p", **QUICK)
+    _, shown = offsets(ss.pl.denoised(adata, "3", "1", save=tmp_path / "a.png"))
+    molecules = np.expm1(adata.obsm["denoised_genes"].to_numpy())
+    assert_allclose(shown, np.sqrt(molecules), rtol=1e-4)
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    with pytest.raises(KeyError, match=r"pass genes=\['3', '2'\]"):
+        ss.pl.denoised(adata, "3", "2")
+    with pytest.raises(KeyError, match="method='diffusion', which has none"):
+        ss.pl.rank_loss(adata)
+    ss.pp.denoise_counts(adata, **QUICK)
+    monkeypatch.setattr(sc.settings, "figdir", tmp_path / "figures")
+    ss.pl.rank_loss(adata, save="_mine.png")
+    ss.pl.rank_loss(adata, save=True)
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {"rank_loss_mine.png", f"rank_loss.{sc.settings.file_format_figs}"}
+    adata.obs["many"] = pd.Categorical(np.arange(200) % 25)
+    axes = ss.pl.denoised(adata, "3", "1", color="many")
+    colours = {tuple(c.get_facecolor()[0]) for c in axes[0].collections}
+    assert len(colours) == 25
+    plt.close("all")
