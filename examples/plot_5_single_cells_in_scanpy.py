@@ -64,9 +64,9 @@ ss.pl.denoised(adata, "CST3", "LYZ", color="bulk_labels")
 
 # %%
 # What may be tested on denoised values? Nothing. Here are 300 genes in which nothing is: molecules
-# that fall into cells by chance, by the cell's total alone. How many of them tell some kind of cells
-# from the others, with an area under the curve above 0.9?
-from sklearn.metrics import roc_auc_score
+# that fall into cells by chance, by the cell's total alone. How many of them tell some kind of
+# cells from the others, with an area under the curve above 0.9?
+from scipy.stats import rankdata
 
 rng = np.random.default_rng(0)
 means = rng.gamma(1, 0.5, 300)
@@ -77,13 +77,12 @@ kinds = adata.obs["bulk_labels"].to_numpy()
 
 def share_that_tells(table):
     """Of the genes in which nothing is."""
-    best = [
-        max(
-            max(auc, 1 - auc) for auc in (roc_auc_score(kinds == kind, gene) for kind in set(kinds))
-        )
-        for gene in table.T
-    ]
-    return np.mean(np.array(best) > 0.9)
+    ranks, areas = rankdata(table, axis=0), []
+    for kind in np.unique(kinds):
+        n = np.sum(kinds == kind)
+        area = (ranks[kinds == kind].sum(axis=0) - n * (n + 1) / 2) / (n * (len(kinds) - n))
+        areas.append(np.maximum(area, 1 - area))
+    return np.mean(np.max(areas, axis=0) > 0.9)
 
 
 tells = {"measured": share_that_tells(nothing)}

@@ -292,7 +292,11 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
 
     def _compare_with_means(self):
         best = self.loss_path_.min()
-        if best >= self.loss_of_means_ or (self.loss_path_[0] == best and self.n_components > 1):
+        # Folds of cells are scaled to medians of their own, so their losses are in other units.
+        in_folds = self.form == "regression" or self.shrink
+        if (best >= self.loss_of_means_ and not in_folds) or (
+            self.loss_path_[0] == best and self.n_components > 1
+        ):
             warn_user(
                 f"PCADenoiserCV found no structure: no more than one component, which is about the "
                 f"mean of each gene, predicts held-out molecules (loss {best:.4g}; of gene means "

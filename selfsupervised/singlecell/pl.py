@@ -5,6 +5,7 @@
 from pathlib import Path
 
 import numpy as np
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from selfsupervised.core.files import replacing
 from selfsupervised.singlecell.fields import missing
@@ -144,7 +145,7 @@ def _axes(number):
 def _scatter(axis, x, y, colors, name, palette=None):
     if colors is None:
         axis.scatter(x, y, s=4, c="0.3")
-    elif np.issubdtype(np.asarray(colors).dtype, np.number):
+    elif is_numeric_dtype(colors) and not is_bool_dtype(colors):  # categories of numbers are not
         axis.figure.colorbar(axis.scatter(x, y, s=4, c=colors), ax=axis, label=name)
     else:
         groups = colors.astype("category").cat

@@ -181,7 +181,7 @@ def test_plots_of_what_was_normalised_or_cut_since():
     plt.close("all")
 
 
-def test_plots_of_other_methods_and_files(tmp_path, monkeypatch):
+def test_plots_of_other_methods_and_files(tmp_path):
     plt = pytest.importorskip("matplotlib.pyplot")
     sc = pytest.importorskip("scanpy")
     adata = made()
@@ -195,9 +195,12 @@ def test_plots_of_other_methods_and_files(tmp_path, monkeypatch):
     with pytest.raises(KeyError, match="method='diffusion', which has none"):
         ss.pl.rank_loss(adata)
     ss.pp.denoise_counts(adata, **QUICK)
-    monkeypatch.setattr(sc.settings, "figdir", tmp_path / "figures")
-    ss.pl.rank_loss(adata, save="_mine.png")
-    ss.pl.rank_loss(adata, save=True)
+    before, sc.settings.figdir = sc.settings.figdir, tmp_path / "figures"
+    try:
+        ss.pl.rank_loss(adata, save="_mine.png")
+        ss.pl.rank_loss(adata, save=True)
+    finally:
+        sc.settings.figdir = before
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert names == {"rank_loss_mine.png", f"rank_loss.{sc.settings.file_format_figs}"}
     adata.obs["many"] = pd.Categorical(np.arange(200) % 25)
