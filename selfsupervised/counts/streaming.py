@@ -87,6 +87,7 @@ def fit_streamed(estimator, X, seed):
             shrinkages += weights
     estimator._decide(np.array(paths), np.mean(shrinkages, axis=0), X.shape)
     estimator.loss_of_means_ = np.nan
+    estimator._compare_with_means()
     dtype = single_or_double(X.dtype)
     components, strength = _leading(sums.moments.whole, estimator.n_components_)
     estimator.components_ = components.astype(dtype)

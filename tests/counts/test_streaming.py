@@ -90,6 +90,13 @@ def test_what_is_said_of_counts_in_memory_is_said_of_blocks():
     ss.PCADenoiserCV(10).fit(in_blocks(X, 170))  # which is silent
 
 
+def test_no_structure_is_said_of_blocks_too():
+    flat = np.random.default_rng(0).poisson(0.5, (200, 30)).astype(float)
+    for container in (flat, in_blocks(flat, 70)):
+        with pytest.warns(UserWarning, match=r"found no structure.*\(loss"):
+            assert ss.PCADenoiserCV(6).fit(container).n_components_ == 1
+
+
 def test_single_precision():
     X = made_counts().astype(np.float32)
     fitted = ss.PCADenoiserCV(6).fit(in_blocks(X, 17))
