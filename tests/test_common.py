@@ -79,7 +79,8 @@ def test_scikit_learn_battery(estimator, check):
 
 
 @scikit_learn_battery([*map(RowsAsImages, NETWORK_DENOISERS)])
-def test_scikit_learn_battery_of_networks(estimator, check, bfloat16):
+def test_scikit_learn_battery_of_networks(estimator, check):
+    """In one precision: it asks for habits of an estimator, which none changes."""
     run_quietly(check, estimator)
 
 

@@ -24,11 +24,12 @@ PARTITIONS = [ss.PixelGrid(3), ss.RandomPixels(4)]
 FILLS = ["neighbors", "uniform", "random_neighbor", 0.0]
 
 
-def changed_bits(denoise, X, partition):
-    """How many outputs at J change when X at J does, over all J of the partition."""
+def changed_bits(denoise, X, partition, n_pairs=None):
+    """How many outputs at J change when X at J does, over all J, or about `n_pairs` of them."""
     before = denoise(X)
     changed = 0
-    for pair in partition.split(X):
+    pairs = list(partition.split(X))
+    for pair in pairs[:: -(-len(pairs) // n_pairs) if n_pairs else 1]:
         after = denoise(np.where(pair.where, X + HUGE, X))
         changed += (after[pair.where] != before[pair.where]).sum()
     return changed
@@ -43,7 +44,7 @@ def test_hidden_pixels_change_no_bit(estimator, partition, fill, shape):
         pytest.skip("two spatial axes only")
     X = np.random.default_rng(0).normal(size=(1, *shape))
     wrapper = ss.JInvariantWrapper(estimator, partition=partition, fill=fill)
-    assert changed_bits(wrapper.fit_transform, X, partition) == 0
+    assert changed_bits(wrapper.fit_transform, X, partition, n_pairs=9) == 0
     # The negative control: the same test sees what the bare denoiser does.
     assert changed_bits(estimator.fit_transform, X, partition) > 0.3 * X.size
 
