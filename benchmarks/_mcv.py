@@ -48,6 +48,7 @@ FAMILIES = {
         {
             "n_components": [6, 8, 10, 12, 14, 17],
             "normalizer": [CountNormalizer(), SquaresAsTheyAre()],
+            "mean_weight": [0, "auto"],
         },
     ),
     "neighbour diffusion": (

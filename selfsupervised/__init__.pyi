@@ -19,6 +19,7 @@ from .counts import (
     PCADenoiser,
     PCADenoiserCV,
     PCARegression,
+    TableOutlierRemover,
     denoise_volumes,
 )
 from .counts.autoencoder import NegativeBinomialAutoencoder
@@ -108,6 +109,7 @@ __all__ = [
     "SelfSupervisedScorer",
     "SinglePixels",
     "StratifiedPixels",
+    "TableOutlierRemover",
     "TotalVariationDenoiser",
     "VarianceStabilizer",
     "WaveletDenoiser",

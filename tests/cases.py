@@ -114,6 +114,7 @@ TABLE_ESTIMATORS = [
     ss.JInvariantWrapper(ss.PCARegression(n_components=1)),
     ss.LinearRegressionDenoiser(),
     ss.PCARegression(n_components=1),
+    ss.TableOutlierRemover(),
 ]
 
 

@@ -9,6 +9,7 @@ from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import PCADenoiser
 from selfsupervised.counts.pca_cv import PCADenoiserCV
 from selfsupervised.counts.pca_regression import PCARegression
+from selfsupervised.counts.table_outliers import TableOutlierRemover
 from selfsupervised.counts.volumes import denoise_volumes
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "PCADenoiser",
     "PCADenoiserCV",
     "PCARegression",
+    "TableOutlierRemover",
     "denoise_volumes",
 ]

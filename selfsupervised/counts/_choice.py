@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import KFold, check_cv
 
+from selfsupervised.counts._expected import keeping_totals, shares_of_genes
 from selfsupervised.counts._ranks import (
     fit_decoder,
     leading_axes,
@@ -133,7 +134,10 @@ def _judge(denoiser, normalizer, pair, train, test, seed):
         scores = of_training.transform(pair.seen[test]) @ axes[0].T
     totals = row_totals(pair.seen[test])
 
+    shares = shares_of_genes(pair.seen[train])
+
     def to_rates(predicted, part):
-        return of_training.expected_counts(predicted, totals[part])
+        rates = of_training.expected_counts(predicted, totals[part])
+        return keeping_totals(rates, totals[part], shares)
 
     return poisson_losses(scores, decoder, pair.judged[test], to_rates), shrinkage

@@ -10,6 +10,7 @@ import numpy as np
 
 from selfsupervised.counts._row_blocks import block_slices, row_slices, sum_over_blocks
 from selfsupervised.counts.normalizer import CountNormalizer, row_totals
+from selfsupervised.evaluation.table_independence import sums_of_genes
 from selfsupervised.partitions.thinning import check_counts, content_keys, thin_counts, turns
 
 
@@ -29,6 +30,8 @@ class Moments:
         Molecules in each row, of the whole and of all halves; one array a block.
     keys : list of ndarray of shape (n_samples,)
         The same for equal rows; one array a block.
+    genes : ndarray of shape (2, n_features)
+        In how many cells each gene is found, and its molecules.
     """
 
     whole: np.ndarray
@@ -36,6 +39,7 @@ class Moments:
     crosses: np.ndarray
     totals: list
     keys: list
+    genes: np.ndarray
 
     @classmethod
     def zeros(cls, n_splits, n_folds, n_features):
@@ -47,6 +51,7 @@ class Moments:
             np.zeros((n_splits, n_folds, *square)),
             [],
             [],
+            np.zeros((2, n_features)),
         )
 
     @property
@@ -56,11 +61,12 @@ class Moments:
     def copy(self):
         """A copy that can be added to."""
         whole, grams, crosses = (product.copy() for product in self._products)
-        return Moments(whole, grams, crosses, [*self.totals], [*self.keys])
+        return Moments(whole, grams, crosses, [*self.totals], [*self.keys], self.genes.copy())
 
     def __iadd__(self, other):
         self.totals += other.totals
         self.keys += other.keys
+        self.genes += other.genes
         return self.add_products(other)
 
     def add_products(self, other, sign=1):
@@ -112,6 +118,8 @@ class Scan:
         out = Moments.zeros(len(self.seeds), self.n_folds, n_features)
         out.totals.append(np.stack([row_totals(table) for table in tables]))
         out.keys.append(keys)
+        if self.products and keys.any():  # some molecule
+            out.genes[:] = sums_of_genes(tables[0])
         for number in range(self.n_folds if self.products else 0):
             inside = fold == number
             parts = tables if inside.all() else [table[inside] for table in tables]
@@ -163,13 +171,14 @@ def gather(scan, X, fold=None):
     Returns
     -------
     Moments
-        `totals` in one array.
+        `totals` and `keys` in one array.
     """
     slices = block_slices(X)
     fold = np.zeros(X.shape[0], dtype=np.int16) if fold is None else fold
     moments = sum_over_blocks(scan, X, {i: (fold[rows],) for i, rows in enumerate(slices)})
     drawn = np.concatenate([turns(keys) for keys in moments.keys])
-    turn = turns(np.concatenate(moments.keys))
+    keys = np.concatenate(moments.keys)
+    turn = turns(keys)
     totals = np.concatenate(moments.totals, axis=1)
     wrong = (turn != drawn) & (totals[0] > 0)
     again = {}
@@ -181,7 +190,7 @@ def gather(scan, X, fold=None):
         change = sum_over_blocks(_Redraw(scan), X, again)
         moments.add_products(change)
         totals[:, wrong] = np.concatenate(change.totals, axis=1)
-    return replace(moments, totals=[totals])
+    return replace(moments, totals=[totals], keys=[keys])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Denoising by principal components (Noise2Self, Section 3.2)."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from selfsupervised.core.sklearn_compat import (
 )
 from selfsupervised.core.types import Array, RandomState, Table
 from selfsupervised.core.validation import without_duplicates
+from selfsupervised.counts._expected import ExpectedCounts, best_mean_weight, shares_of_genes
 from selfsupervised.counts._ranks import FORMS, fit_decoder, leading_axes
 from selfsupervised.counts._tables import TransformsGenes
 from selfsupervised.counts.normalizer import row_totals
@@ -44,7 +45,12 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         with the second measurement `y` than with `X`. Judged on other samples, too.
     normalizer : CountNormalizer or None, default=None
         For raw counts: components are those of normalised counts, and the output is expected
-        counts. None takes the table as it is.
+        counts, which add up to the total of each cell. None takes the table as it is.
+    mean_weight : float or "auto", default="auto"
+        Weight of the mean of all cells in expected counts, from 0 to 1, so that a gene that
+        components leave out is rare, not impossible. "auto" is what predicts one half of the
+        molecules from the other best, which makes them no worse than the mean of each gene; 0 for
+        what learns from `y`.
     random_state : int, RandomState, Generator or None, default=0
         Start of the iteration by which components of tables larger than 500 x 500 are found.
 
@@ -60,6 +66,8 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         Factors in [0, 1 and a little more]; ones unless `shrink`.
     normalizer_ : CountNormalizer or None
         The fitted normalizer.
+    mean_weight_ : float
+        The weight in use; 0 without a normalizer.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -105,6 +113,7 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         "form": [StrOptions(FORMS)],
         "shrink": ["boolean"],
         "normalizer": [HasMethods(["fit", "transform", "expected_counts"]), None],
+        "mean_weight": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
         "random_state": ["random_state", np.random.Generator],
     }
 
@@ -115,12 +124,14 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         form: Literal["reconstruction", "regression"] = "reconstruction",
         shrink: bool = False,
         normalizer: Any = None,
+        mean_weight: float | Literal["auto"] = "auto",
         random_state: RandomState = 0,
     ) -> None:
         self.n_components = n_components
         self.form = form
         self.shrink = shrink
         self.normalizer = normalizer
+        self.mean_weight = mean_weight
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -156,9 +167,13 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         X = self._check(X, reset=True)
         check_rank(self, X)
         judged = self._second(X, y) if self.form == "regression" or self.shrink else None
-        self.normalizer_ = None
+        self.normalizer_, self.mean_weight_ = None, 0.0
+        self._expected: ExpectedCounts | None = None
         if self.normalizer is not None:
             self.normalizer_ = clone(self.normalizer).fit(X)
+            self.mean_weight_ = self._best_mean_weight(X)
+            shares = shares_of_genes(X)
+            self._expected = ExpectedCounts(self.normalizer_, shares, self.mean_weight_)
             X = self.normalizer_.transform(X)
             judged = None if judged is None else clone(self.normalizer).fit_transform(judged)
         rng = np.random.default_rng(as_seed(self.random_state))
@@ -170,12 +185,19 @@ class PCADenoiser(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, BaseE
         return self
 
     def _denoised(self, X, columns):
-        X, decoder = self._check(X), self.decoder_[:, columns]
-        if self.normalizer_ is None:
-            return (X @ self.components_.T) @ decoder
-        totals = row_totals(X)
-        out = (self.normalizer_.transform(X) @ self.components_.T) @ decoder
-        return self.normalizer_.expected_counts(out, totals)
+        X = self._check(X)
+        if self.normalizer_ is None or self._expected is None:
+            return (X @ self.components_.T) @ self.decoder_[:, columns]
+        scores = self.normalizer_.transform(X) @ self.components_.T
+        return self._expected(scores, self.decoder_, row_totals(X), columns)
+
+    def _best_mean_weight(self, X):
+        if self.mean_weight != "auto":
+            return float(self.mean_weight)
+        if self.form == "regression" or self.shrink:
+            return 0.0
+        seed = as_seed(self.random_state)
+        return best_mean_weight(X, self.normalizer, self.n_components, seed)
 
     def _check(self, X, reset=False):
         X = validate_data(

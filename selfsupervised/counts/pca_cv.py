@@ -60,8 +60,9 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
     transformation : {"sqrt", "log1p", None}, default="sqrt"
         What is applied to normalised counts, see `CountNormalizer`.
     loss : {"mse", "poisson"}, default="mse"
-        "mse" compares transformed values, "poisson" expected with measured counts. The latter
-        costs a dense computation for each rank, in blocks of cells.
+        "mse" compares transformed values, "poisson" expected with measured counts; it follows the
+        error of expected counts, which squared errors of logarithms do not, and costs a dense
+        computation for each rank, in blocks of cells.
     n_splits : int, default=1
         Number of independent splits of the molecules, over which the loss is averaged.
     symmetric : bool, default=False
@@ -306,12 +307,17 @@ class PCADenoiserCV(TransformsGenes, OneToOneFeatureMixin, TransformerMixin, Bas
 
     def _compare_with_means(self):
         best = self.loss_path_.min()
-        if best >= self.loss_of_means_ or (self.loss_path_[0] == best and self.n_components > 1):
+        # Folds of cells are scaled to medians of their own, so their losses are in other units.
+        in_folds = self.form == "regression" or self.shrink
+        if (best >= self.loss_of_means_ and not in_folds) or (
+            self.loss_path_[0] == best and self.n_components > 1
+        ):
+            means = self.loss_of_means_
+            beside = "" if np.isnan(means) else f"; of gene means {means:.4g}"
             warn_user(
                 f"PCADenoiserCV found no structure: no more than one component, which is about the "
-                f"mean of each gene, predicts held-out molecules (loss {best:.4g}; of gene means "
-                f"{self.loss_of_means_:.4g}). More molecules or cells, or genes that vary more, "
-                f"may show some."
+                f"mean of each gene, predicts held-out molecules (loss {best:.4g}{beside}). More "
+                f"molecules or cells, or genes that vary more, may show some."
             )
 
     def _check(self, X, reset=False):

@@ -32,6 +32,8 @@ from selfsupervised.counts._row_blocks import (
 )
 from selfsupervised.counts.normalizer import CountNormalizer
 from selfsupervised.counts.pca import check_rank
+from selfsupervised.evaluation.independence import CorrelatedNoiseWarning, messages_of_counts
+from selfsupervised.evaluation.table_independence import mean_where_rare, n_copies
 from selfsupervised.partitions.thinning import check_counts
 
 CALLER = "PCADenoiserCV"
@@ -66,6 +68,8 @@ def fit_streamed(estimator, X, seed):
     -----
     UserWarning
         So many genes that the sums take much memory.
+    CorrelatedNoiseWarning
+        Counts that look like reads, or copies of cells.
     """
     check_streamed(X, caller=CALLER)
     check_rank(estimator, X)
@@ -73,6 +77,7 @@ def fit_streamed(estimator, X, seed):
     _check_first_rows(X)
     _warn_of_many(X.shape[1])
     sums = FoldedSums.of(estimator, X, seed)
+    _warn_of_dependence(sums.moments)
     paths: list = []
     shrinkages: list = []
     for split in range(estimator.n_splits):
@@ -82,6 +87,7 @@ def fit_streamed(estimator, X, seed):
             shrinkages += weights
     estimator._decide(np.array(paths), np.mean(shrinkages, axis=0), X.shape)
     estimator.loss_of_means_ = np.nan
+    estimator._compare_with_means()
     dtype = single_or_double(X.dtype)
     components, strength = _leading(sums.moments.whole, estimator.n_components_)
     estimator.components_ = components.astype(dtype)
@@ -283,6 +289,14 @@ def _warn_of_many(n_features):
             f"{8e-9 * n_features**2:.1f} GB each, and more on a cluster: choose fewer genes, such "
             f"as highly variable ones (mask_var in pp.denoise_counts).",
         )
+
+
+def _warn_of_dependence(moments):
+    """What is said of counts in memory, too; here it is a by-product of the sums."""
+    (keys,), (totals,) = moments.keys, moments.totals
+    mean = mean_where_rare(moments.genes, len(keys))
+    for message in messages_of_counts(mean, n_copies(keys, totals[0]), len(keys), CALLER):
+        warn_user(message, CorrelatedNoiseWarning)
 
 
 def _check_one_median(fold):

@@ -16,10 +16,12 @@ from selfsupervised.evaluation.table_independence import (
     MIN_NEIGHBOR_CORRELATION,
     are_tied,
     as_counts,
+    keys_of_rows,
     mean_where_rare,
     n_copies,
     neighbor_correlations,
     share_of_few,
+    sums_of_genes,
 )
 from selfsupervised.noise.correlation import correlated_noise, some_images
 from selfsupervised.partitions import PixelPartition
@@ -194,23 +196,43 @@ def warn_of_counts(counts, overdispersion=None, *, caller="MoleculeSplit"):
 
     def measured():
         table = as_counts(counts)
-        return (np.nan, 0) if table is None else (mean_where_rare(table), n_copies(table))
+        if table is None:
+            return np.nan, 0
+        mean = mean_where_rare(sums_of_genes(table), table.shape[0])
+        return mean, n_copies(keys_of_rows(table), table @ np.ones(table.shape[1]))
 
     (mean, copies), said = _remembered(table_key(counts), measured)
-    if mean > MAX_RARE_MEAN and overdispersion is None:
-        _say_once(
+    mean = mean if overdispersion is None else np.nan
+    for message in messages_of_counts(mean, copies, counts.shape[0], caller):
+        _say_once(message, said)
+
+
+def messages_of_counts(mean, copies, n_cells, caller):
+    """Yield what is to be said of counts.
+
+    Parameters
+    ----------
+    mean : float
+        As of `mean_where_rare`.
+    copies : int
+        As of `n_copies`.
+    n_cells : int
+        Number of all cells.
+    caller : str
+        Who shares molecules out.
+    """
+    if mean > MAX_RARE_MEAN:
+        yield (
             f"Genes that few cells show are found with a mean of {mean:.1f} counts, which would be "
             f"about 1 for molecules: these look like reads without UMIs, copies of one molecule "
             f"are in both halves, and the score will prefer what copies noise. Pass "
             f"partition=MoleculeSplit(overdispersion=...), that of the reads given the state of "
-            f"the cell{_instead(caller)}.",
-            said,
+            f"the cell{_instead(caller)}."
         )
-    if copies > MIN_COPIED_SHARE * counts.shape[0]:
-        _say_once(
-            f"{copies} of {counts.shape[0]} cells are exact copies of others, and one predicts the "
-            f"molecules that are held out of the other: drop them, as by numpy.unique(axis=0).",
-            said,
+    if copies > MIN_COPIED_SHARE * n_cells:
+        yield (
+            f"{copies} of {n_cells} cells are exact copies of others, and one predicts the "
+            f"molecules that are held out of the other: drop them, as by numpy.unique(axis=0)."
         )
 
 
@@ -232,6 +254,7 @@ def warn_of_few(losses):
     if share > MAX_SHARE_OF_LOSS:
         warn_user(
             f"{share:.0%} of the loss is of {FEW_ENTRIES_SHARE:.1%} of the entries: a few outliers "
-            f"decide what looks best. Take them as missing (NaN, with an imputer before the "
-            f"regressor), or judge by loss='mae'."
+            f"decide what looks best. Take them as missing (TableOutlierRemover before the "
+            f"wrapper, and in it an imputer before the regressor), scale columns that are much "
+            f"larger than others, or judge by loss='mae'."
         )

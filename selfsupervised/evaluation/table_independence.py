@@ -5,18 +5,20 @@
 import numpy as np
 from scipy import sparse
 
-from selfsupervised.evaluation.block_regression import FoldSums, block_losses, block_weights
-from selfsupervised.partitions.features import FeatureBlocks
-
 # A part of a large table is looked at, of neighbouring rows and columns.
-MAX_ROWS, MAX_COLUMNS = 2048, 96
+MAX_ROWS, MAX_COLUMNS = 1024, 64
 MIN_ROWS, MIN_COLUMNS = 50, 16  # below, nothing is said
-BLOCK_COLUMNS, GAP_COLUMNS, N_FOLDS = 4, 4, 2
+WINDOW_COLUMNS, GAP_COLUMNS = 4, 4  # predicted together, and left out on each side of these
 RELATIVE_ALPHAS = np.logspace(-4, 1, 4)
 
 MIN_NEIGHBOR_CORRELATION = 0.17
 LEAST_QUANTILE, LEAST_OF_MEDIAN = 0.2, 0.5
+
+MAX_TIED_COLUMNS = 384
+MIN_TIED_ROWS = 512
+MIN_VARYING_SHARE = 0.1  # of the rows, in which a column is not as in most
 TIED_EIGENVALUE = 1e-10  # of the smallest, in units of a column's variance: rounding, no noise
+TIED_GAP = 1e4  # to the next eigenvalue; filters leave a slope instead
 
 RARE_GENE_SHARE = 0.1  # of the cells, in which a gene is found
 MIN_RARE_ENTRIES = 200
@@ -31,9 +33,12 @@ FEW_ENTRIES_SHARE, MAX_SHARE_OF_LOSS = 1e-3, 0.5
 def neighbor_correlations(table):
     """Correlation of the noise of neighbouring columns, and of neighbouring rows.
 
-    Each block of columns is predicted from columns farther off, by ridge regression learned on
-    other rows. What is common to the whole table is predicted so; what is left is noise, whose
-    correlation is measured.
+    Each window of columns is predicted from columns farther off, by ridge regression learned on
+    the other half of the rows. What is common to the whole table is predicted so; what is left is
+    noise, whose correlation is measured. With S the products of the scaled columns of one half,
+    and P the inverse of ``S + alpha I``, what is left of the columns H, of a window and the gap
+    around it, is ``X P_:H (P_HH)^-1``, by the inverse of a matrix in blocks; and products of what
+    is left follow from products of columns, so no residual is computed.
 
     Parameters
     ----------
@@ -46,20 +51,24 @@ def neighbor_correlations(table):
         Medians, over pairs of columns and over columns. Zero where a table is too small to tell, or
         where they are of some columns only.
     """
-    part = _middle(table)
-    if part.shape[0] < MIN_ROWS or part.shape[1] < MIN_COLUMNS:
+    part = _scaled_middle(table)
+    if min(len(part) / MIN_ROWS, part.shape[1] / MIN_COLUMNS) < 1:
         return 0.0, 0.0
-    residual = _residual(part)
-    residual -= residual.mean(axis=0)
-    size = np.sqrt(np.square(residual).mean(axis=0))
-    varies = size > 1e-9 * max(size.max(), np.finfo(float).tiny)
-    residual = np.where(varies, residual / np.where(varies, size, 1), np.nan)
+    halves = np.array_split(part, 2)
+    products = [half.T @ half for half in halves]
+    of_columns, of_rows = np.zeros_like(products[0]), np.zeros(part.shape[1])
+    for half, own, other in zip(halves, products, products[::-1], strict=True):
+        left = _what_is_left(other, own)
+        of_columns += left.T @ own @ left
+        of_rows += np.einsum("ij,ij->j", left, half[1:].T @ half[:-1] @ left)
+    size = of_columns.diagonal()
+    varies = size > 1e-18 * max(size.max(), np.finfo(float).tiny)
     both = varies[1:] & varies[:-1]
     if both.sum() < MIN_COLUMNS // 2:
         return 0.0, 0.0
-    of_columns = np.mean(residual[:, 1:] * residual[:, :-1], axis=0)[both]
-    of_rows = np.mean(residual[1:] * residual[:-1], axis=0)[varies]
-    return _usual(of_columns), _usual(of_rows)
+    root = np.sqrt(np.where(varies, size, 1))
+    lagged = (of_columns / np.outer(root, root)).diagonal(1)[both]
+    return _usual(lagged), _usual((of_rows / root**2)[varies])
 
 
 def _usual(correlations):
@@ -68,18 +77,70 @@ def _usual(correlations):
     return float(middle if least > LEAST_OF_MEDIAN * middle else min(middle, 0.0))
 
 
+def _scaled_middle(table):
+    """Neighbouring rows and columns from the middle, centred, scaled and without missing values."""
+    starts = [max(0, (n - most) // 2) for n, most in zip(table.shape, (MAX_ROWS, MAX_COLUMNS))]
+    part = table[starts[0] : starts[0] + MAX_ROWS, starts[1] : starts[1] + MAX_COLUMNS]
+    if sparse.issparse(part):
+        part = part.toarray()
+    part = part.astype(np.float64)
+    missing = np.isnan(part)
+    if missing.any():
+        part = part[:, ~missing.all(axis=0)]
+        missing = np.isnan(part)
+        part = np.where(missing, np.nanmean(part, axis=0), part)
+    part -= part.mean(axis=0)
+    size = np.sqrt(np.square(part).mean(axis=0))
+    return part / np.where(size > 0, size, 1)
+
+
+def _what_is_left(products, judged):
+    """The matrix by which scaled columns are turned into what distant columns leave of them.
+
+    Learned from the products of some rows; the penalty is that which leaves least of `judged`.
+    """
+    n = len(products)
+    starts = np.arange(0, n - WINDOW_COLUMNS + 1, WINDOW_COLUMNS)
+    if starts[-1] + WINDOW_COLUMNS < n:
+        starts = np.append(starts, n - WINDOW_COLUMNS)
+    width = WINDOW_COLUMNS + 2 * GAP_COLUMNS
+    hidden = np.clip(starts - GAP_COLUMNS, 0, n - width)[:, None] + np.arange(width)
+    own = (starts[:, None] + np.arange(WINDOW_COLUMNS))[:, None, :] == hidden[:, :, None]
+    values, vectors = np.linalg.eigh(products)
+    best, least = np.empty(0), np.inf
+    for alpha in RELATIVE_ALPHAS * values.sum() / n:
+        inverse = (vectors / (np.maximum(values, 0) + alpha)) @ vectors.T
+        inner = np.linalg.solve(inverse[hidden[:, :, None], hidden[:, None, :]], own.astype(float))
+        left = np.zeros_like(products)
+        left[:, starts[:, None] + np.arange(WINDOW_COLUMNS)] = np.moveaxis(
+            np.moveaxis(inverse[:, hidden], 0, 1) @ inner, 0, 1
+        )
+        loss = np.einsum("ij,ij->", left, judged @ left)
+        if loss < least:
+            best, least = left, loss
+    return best
+
+
 def are_tied(table):
     """Whether some columns follow from the others to rounding, by arithmetic on all of them."""
-    rows = table[~np.isnan(table).any(axis=1)][: MAX_ROWS * 4]
-    if len(rows) < 2 * rows.shape[1] or rows.shape[1] > 4 * MAX_COLUMNS:
+    n_rows, n_columns = table.shape
+    if n_rows < 2 * n_columns or not 2 <= n_columns <= MAX_TIED_COLUMNS:
         return False
-    rows = rows - rows.mean(axis=0, dtype=np.float64)
-    size = np.sqrt(np.square(rows).mean(axis=0))
-    rows = rows[:, size > 0] / size[size > 0]
+    rows = table[:: max(1, n_rows // max(4 * n_columns, MIN_TIED_ROWS))]
+    rows = rows[~np.isnan(rows).any(axis=1)]
+    if len(rows) < 2 * n_columns:
+        return False
+    # Few rows in which something happens at all are soon tied by chance.
+    often = np.mean(rows != np.median(rows, axis=0), axis=0) > MIN_VARYING_SHARE
+    rows = rows[:, often].astype(np.float64)
     if rows.shape[1] < 2:
         return False
+    rows -= rows.mean(axis=0)
+    rows /= np.sqrt(np.square(rows).mean(axis=0))
+    values = np.linalg.eigvalsh(rows.T @ rows / len(rows))
     precision = max(TIED_EIGENVALUE, 10 * np.finfo(table.dtype).eps ** 2 * rows.shape[1])
-    return bool(np.linalg.eigvalsh(rows.T @ rows / len(rows))[0] < precision)
+    n_tied = int(np.sum(values < precision))
+    return n_tied > 0 and bool(values[n_tied] > TIED_GAP * precision)
 
 
 def as_counts(X):
@@ -95,35 +156,51 @@ def as_counts(X):
     return table
 
 
-def mean_where_rare(counts):
+def mean_where_rare(genes, n_cells):
     """Mean of what is found of genes that few cells show; about 1 if molecules are counted.
 
     Parameters
     ----------
-    counts : csr_array of shape (n_samples, n_features)
-        Without explicit zeros.
+    genes : ndarray of shape (2, n_features)
+        In how many cells each gene is found, and its molecules.
+    n_cells : int
+        Number of all cells.
 
     Returns
     -------
     float
         NaN if too little is found to tell.
     """
-    n_cells, n_genes = counts.shape
-    found = np.bincount(counts.indices, minlength=n_genes)
+    found, molecules = genes
     rare = (found > 0) & (found < RARE_GENE_SHARE * n_cells)
     n_found = found[rare].sum()
-    if n_found < MIN_RARE_ENTRIES:
-        return np.nan
-    return float((counts.T @ np.ones(n_cells))[rare].sum() / n_found)
+    return float(molecules[rare].sum() / n_found) if n_found >= MIN_RARE_ENTRIES else np.nan
 
 
-def n_copies(counts):
-    """Number of rows of a table of counts that are like one before, chance left aside."""
-    # Sums with random weights are the same, to the last bit, for rows that are the same.
-    weights = np.random.default_rng(0).random(counts.shape[1])
-    totals = counts @ np.ones(counts.shape[1])
-    keys = (counts @ weights)[totals >= MIN_COPY_MOLECULES]
+def sums_of_genes(counts):
+    """In how many cells each gene is found, and its molecules, of a CSR table without zeros."""
+    n_cells, n_genes = counts.shape
+    found = np.bincount(counts.indices, minlength=n_genes)
+    return np.stack([found, counts.T @ np.ones(n_cells)])
+
+
+def n_copies(keys, totals):
+    """Number of rows that are like one before, chance left aside.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n_cells,)
+        The same for equal rows.
+    totals : ndarray of shape (n_cells,)
+        Their molecules.
+    """
+    keys = keys[totals >= MIN_COPY_MOLECULES]
     return len(keys) - len(np.unique(keys))
+
+
+def keys_of_rows(counts):
+    """Sums with random weights: the same, to the last bit, for rows that are the same."""
+    return counts @ np.random.default_rng(0).random(counts.shape[1])
 
 
 def share_of_few(losses):
@@ -134,39 +211,3 @@ def share_of_few(losses):
     if n_few < 1 or not total > 0:
         return 0.0
     return float(np.partition(losses, -n_few)[-n_few:].sum() / total)
-
-
-def _middle(table):
-    """Neighbouring rows and columns from the middle, without missing values."""
-    if sparse.issparse(table):
-        table = table.toarray()
-    starts = [max(0, (n - most) // 2) for n, most in zip(table.shape, (MAX_ROWS, MAX_COLUMNS))]
-    part = table[starts[0] : starts[0] + MAX_ROWS, starts[1] : starts[1] + MAX_COLUMNS]
-    part = part.astype(np.float64)
-    measured = ~np.isnan(part)
-    part = part[:, measured.any(axis=0)]
-    measured = ~np.isnan(part)
-    means = np.where(measured, part, 0).sum(axis=0) / np.maximum(measured.sum(axis=0), 1)
-    return np.where(measured, part, means) - means
-
-
-def _residual(table):
-    n_blocks = max(table.shape[1] // BLOCK_COLUMNS, 2)
-    partition = FeatureBlocks(n_blocks, n_folds=N_FOLDS, contiguous=True, gap=GAP_COLUMNS)
-    blocks = partition.blocks(table)
-    # Which row is in which fold may be told by anything here: nothing is judged by it.
-    fold_of = blocks[0].fold_of
-    places = [np.flatnonzero(fold_of == fold) for fold in range(N_FOLDS)]
-    out = np.zeros_like(table)
-    if min(map(len, places)) < 2:
-        return out
-    sums = FoldSums.of([table[rows] for rows in places])
-    columns = np.ones(table.shape[1], dtype=bool)
-    for fold, rows in enumerate(places):
-        alphas = RELATIVE_ALPHAS * np.square(table).sum() / table.shape[1]
-        fits = [block_weights(sums, fold, alpha, blocks) for alpha in alphas]
-        losses = [block_losses(sums, fold, fit, columns).sum() for fit in fits]
-        _, mean, _ = sums.learned(fold)
-        centred = table[rows] - mean
-        out[rows] = centred - centred @ fits[int(np.argmin(losses))]
-    return out

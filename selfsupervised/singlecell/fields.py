@@ -111,9 +111,17 @@ def check_key(key):
 
 def remove_stale(adata, key, results):
     """Remove what an earlier call wrote under a key, if `results` will not replace it."""
-    if "loss_path" not in adata.uns.get(key, {}):  # written by somebody else
+    facts = adata.uns.get(key, {})
+    if not hasattr(facts, "get") or "n_comps" not in facts:  # written by somebody else
         return
-    for field, name in (("obsm", f"{key}_genes"), ("layers", key), ("var", f"{key}_r2")):
+    for field, name in (
+        ("obsm", f"{key}_genes"),
+        ("varm", key),
+        ("layers", key),
+        ("layers", f"{key}_held_out"),
+        ("var", f"{key}_r2"),
+        ("obs", f"{key}_total"),
+    ):
         if name in getattr(adata, field) and name not in results.get(field, {}):
             del getattr(adata, field)[name]
 

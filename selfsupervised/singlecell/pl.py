@@ -2,21 +2,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Plots of denoised counts in an AnnData, after the conventions of scanpy."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from selfsupervised.core.sklearn_compat import plain_inside
+from selfsupervised.core.files import replacing
 from selfsupervised.core.types import Array
-from selfsupervised.counts._row_blocks import is_streamed, map_over_blocks
-from selfsupervised.counts.normalizer import CountNormalizer
-from selfsupervised.singlecell.fields import columns_of, missing, places_of, table_of
+from selfsupervised.singlecell.fields import missing
+from selfsupervised.singlecell.gene_values import denoised_values, measured_values
 
 __all__ = ["denoised", "rank_loss"]
 
 
-def rank_loss(adata: Any, *, key: str = "denoised", ax: Any = None, show: bool = False) -> Any:
+def rank_loss(
+    adata: Any, *, key: str = "denoised", ax: Any = None, show: bool = False, save: Any = None
+) -> Any:
     """Loss on unseen molecules against the number of components, and the number in use.
 
     Parameters
@@ -29,6 +31,9 @@ def rank_loss(adata: Any, *, key: str = "denoised", ax: Any = None, show: bool =
         Where to draw; a new figure by default.
     show : bool, default=False
         Whether to show the figure at once.
+    save : str, Path or bool, default=None
+        Write the figure to a file: to a path, or as scanpy does, to its folder of figures under the
+        name of this function, with a string such as "_mine.png" added to it.
 
     Returns
     -------
@@ -40,6 +45,12 @@ def rank_loss(adata: Any, *, key: str = "denoised", ax: Any = None, show: bool =
         If there is no such result.
     """
     facts = _facts(adata, key)
+    if "loss_path" not in facts:
+        raise KeyError(
+            f"Expected losses of numbers of components in adata.uns[{key!r}], got a result of "
+            f"method={facts['method']!r}, which has none: its losses are in "
+            f"adata.uns[{key!r}]['losses']."
+        )
     (axis,) = _axes(1) if ax is None else (ax,)
     ranks = np.arange(1, len(facts["loss_path"]) + 1)
     if len(facts["loss_path_splits"]) > 1:
@@ -49,7 +60,7 @@ def rank_loss(adata: Any, *, key: str = "denoised", ax: Any = None, show: bool =
     axis.axvline(chosen, color="tab:red", linestyle="--", label=f"{chosen} components")
     axis.set(xlabel="components", ylabel="loss on unseen molecules")
     axis.legend(frameon=False)
-    return _shown(axis, show)
+    return _shown(axis, axis, "rank_loss", show, save)
 
 
 def denoised(
@@ -60,30 +71,34 @@ def denoised(
     color: str | None = None,
     key: str = "denoised",
     layer: str | None = None,
-    axes: Any = None,
+    ax: Any = None,
     show: bool = False,
+    save: Any = None,
 ) -> Any:
     """Two genes against each other: as measured, and beside it denoised.
 
     Both are in the units of the normalisation: by default square roots of counts that are scaled
-    to the median total.
+    to the median total. What is measured may have been normalised since, by
+    `scanpy.pp.normalize_total` and `scanpy.pp.log1p`, and the data be a subset.
 
     Parameters
     ----------
     adata : AnnData
-        After `pp.denoise_counts`, with the counts that it was given.
+        After `pp.denoise_counts`; after other methods than components, with these `genes`.
     x, y : str
         Names of genes.
     color : str, default=None
-        Name of a third gene, or of a column of `obs`.
+        Name of a third gene, or of a column of `obs`: categories in scanpy's colours, NA in grey.
     key : str, default="denoised"
         The `key_added` of `pp.denoise_counts`.
     layer : str, default=None
         Where the counts are; by default where they were.
-    axes : sequence of two matplotlib.axes.Axes, default=None
+    ax : sequence of two matplotlib.axes.Axes, default=None
         Where to draw; a new figure by default.
     show : bool, default=False
         Whether to show the figure at once.
+    save : str, Path or bool, default=None
+        As of `rank_loss`.
 
     Returns
     -------
@@ -93,6 +108,8 @@ def denoised(
     ------
     KeyError
         If a gene, a column or the result is not there.
+    ValueError
+        If counts cannot be told from what was made of them.
 
     References
     ----------
@@ -102,49 +119,31 @@ def denoised(
     by_gene = color is not None and color in adata.var_names
     if color is not None and not by_gene and color not in adata.obs:
         raise missing(color, "obs", adata.obs.columns)
-    loadings = adata.varm[key]
-    mask = loadings.any(axis=1)
-    places = places_of(adata, [x, y, color] if by_gene else [x, y], mask)
-    table = columns_of(table_of(adata, layer or facts["params"].get("layer")), mask)
-    measured = _normalized(table, facts, (np.cumsum(mask) - 1)[places])
-    axes = _axes(2) if axes is None else axes
+    genes = [x, y, color] if by_gene else [x, y]
+    measured = measured_values(adata, genes, key, layer or facts["params"].get("layer"))
+    axes = _axes(2) if ax is None else ax
     for axis, title, values in (
         (axes[0], "measured", measured),
-        (axes[1], "denoised", adata.obsm[key] @ loadings[places].T),
+        (axes[1], "denoised", denoised_values(adata, genes, key)),
     ):
         colors = values[:, 2] if by_gene else None if color is None else adata.obs[color]
-        palette = adata.uns.get(f"{color}_colors")  # scanpy's
-        _scatter(axis, values[:, 0], values[:, 1], colors, color, palette)
+        _scatter(axis, values[:, 0], values[:, 1], colors, color, adata.uns.get(f"{color}_colors"))
         axis.set(title=title, xlabel=x, ylabel=y)
     if axes[1].get_legend_handles_labels()[0]:
         axes[1].legend(
             title=color, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, frameon=False
         )
-    return _shown(axes, show)
+    return _shown(axes, axes[0], "denoised", show, save)
 
 
 def _facts(adata, key):
-    if key not in adata.uns or "loss_path" not in adata.uns[key]:
+    facts = adata.uns.get(key, {})
+    if not hasattr(facts, "get") or "n_comps" not in facts:
         raise KeyError(
             f"Key {key!r} not found in `adata.uns`: run selfsupervised.pp.denoise_counts first, or "
             f"name its key_added. Available keys: {list(adata.uns)[:20]}."
         )
-    return adata.uns[key]
-
-
-@plain_inside
-def _normalized(table, facts, columns):
-    """Some columns of the table, normalised as they were before denoising."""
-    target, transformation = facts["target_sum"], facts["params"].get("transformation")
-    normalizer = CountNormalizer(target, transformation)
-
-    def values(block):
-        out = normalizer.fit_transform(block)[:, columns]
-        return out.toarray() if sparse.issparse(out) else out
-
-    if not is_streamed(table):
-        return values(table)
-    return np.asarray(map_over_blocks(values, table, len(columns), np.float64))
+    return facts
 
 
 def _axes(number):
@@ -159,25 +158,51 @@ def _axes(number):
 def _scatter(axis, x, y, colors, name, palette=None):
     if colors is None:
         axis.scatter(x, y, s=4, c="0.3")
-    elif np.issubdtype(np.asarray(colors).dtype, np.number):
+    elif is_numeric_dtype(colors) and not is_bool_dtype(colors):  # categories of numbers are not
         axis.figure.colorbar(axis.scatter(x, y, s=4, c=colors), ax=axis, label=name)
     else:
         groups = colors.astype("category").cat
+        if palette is None or len(palette) < len(groups.categories):
+            palette = _palette(len(groups.categories))
         unknown = np.asarray(groups.codes < 0)
         if unknown.any():
             axis.scatter(x[unknown], y[unknown], s=4, label="NA", color="lightgray")
         for number, group in enumerate(groups.categories):
             inside = np.asarray(groups.codes == number)
-            color = f"C{number % 10}" if palette is None else palette[number]
-            axis.scatter(x[inside], y[inside], s=4, label=group, color=color)
+            axis.scatter(x[inside], y[inside], s=4, label=group, color=palette[number])
 
 
-def _shown(axes, show):
+def _palette(number):
+    """As many colours as scanpy takes for so many categories."""
+    from scanpy.plotting import palettes
+
+    for few in (palettes.default_20, palettes.default_28, palettes.default_102):
+        if number <= len(few):
+            return few
+    return ["gray"] * number
+
+
+def _shown(axes, axis, name, show, save):
+    if save is not None and save is not False:
+        with replacing(_path(name, save)) as beside:
+            axis.figure.savefig(beside, bbox_inches="tight")
     if show:
         import matplotlib.pyplot as plt
 
         plt.show()
     return axes
+
+
+def _path(name, save):
+    """A path as it is; for anything else what scanpy would make of it."""
+    if isinstance(save, Path) or (isinstance(save, str) and len(Path(save).parts) > 1):
+        return Path(save)
+    from scanpy import settings
+
+    ending = save if isinstance(save, str) else ""
+    if not Path(f"{name}{ending}").suffix:
+        ending += f".{settings.file_format_figs}"
+    return Path(settings.figdir) / f"{name}{ending}"
 
 
 def __dir__():

@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Denoising of the counts in an AnnData, after the conventions of scanpy."""
 
-import warnings
 from importlib.metadata import version
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,8 @@ from scipy import sparse
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.types import Estimator, RandomState
 from selfsupervised.core.validation import is_finite_number
-from selfsupervised.counts import CountNormalizer, PCADenoiserCV
-from selfsupervised.counts._gene_means import r2_of_genes
 from selfsupervised.counts._row_blocks import check_streamed, is_dask, is_streamed, read_rows
-from selfsupervised.counts.pca_cv import whole_counts
+from selfsupervised.counts.normalizer import row_totals
 from selfsupervised.partitions.thinning import thin_counts
 from selfsupervised.singlecell.fields import (
     HIGHLY_VARIABLE_IF_THERE,
@@ -30,11 +26,18 @@ from selfsupervised.singlecell.fields import (
     table_of,
     write,
 )
-from selfsupervised.singlecell.units import check_units, in_units
+from selfsupervised.singlecell.log import finished, started
+from selfsupervised.singlecell.methods import (
+    METHODS,
+    by_components,
+    by_family,
+    rank_model,
+    report_of_batches,
+)
+from selfsupervised.singlecell.results import batches_of, results_of, savable, whole_table_of
+from selfsupervised.singlecell.units import check_units
 
 __all__ = ["denoise_counts", "split_molecules"]
-
-METHODS = ("pca",)
 
 
 def denoise_counts(
@@ -48,17 +51,20 @@ def denoise_counts(
     key_added: str | None = "denoised",
     genes: Any = None,
     units: Any = None,
+    target_sum: Any = "median",
+    batch_key: str | None = None,
     hold_out: float | None = None,
     copy: bool = False,
     inplace: bool = True,
     rng: RandomState = 0,
     **params: Any,
 ) -> Any:
-    """Denoise counts by principal components, as many as predict unseen molecules best.
+    """Denoise counts, by as many components, or by the method, that predict unseen molecules best.
 
-    The molecules of each cell are shared out into two halves, and of all ranks the one is taken
-    whose denoised first half predicts the second best, and the other way round
-    (`PCADenoiserCV`). What is written is fitted to all molecules.
+    The molecules of each cell are shared out into two halves, and of all numbers of principal
+    components the one is taken by which one half predicts the other best (`PCADenoiserCV`). Other
+    methods, and "auto", are chosen by the Poisson loss on a tenth of the molecules, beside the
+    means of genes and the counts as they are. What is written is fitted to all molecules.
 
     Parameters
     ----------
@@ -66,10 +72,14 @@ def denoise_counts(
         With raw counts; in memory, backed by a file, or with a dask array.
     layer : str, default=None
         Where the counts are; `X` by default.
-    method : {"pca"}, default="pca"
-        The kind of denoiser.
+    method : {"pca", "diffusion", "autoencoder", "auto"}, default="pca"
+        Principal components, averages over neighbours (`NeighborDiffusionDenoiser`, of a few
+        settings the best), `NegativeBinomialAutoencoder`, or which of all these has the least
+        Poisson loss. That loss follows the error of expected counts; squared errors of logarithms
+        do not. All but "pca" are for counts in memory.
     n_comps : int or "auto", default="auto"
-        Number of components; "auto" chooses it by itself.
+        Number of components; "auto" chooses it by itself. For other methods, of those in which
+        neighbours are sought and cells are written.
     max_comps : int, default=50
         The most that are tried.
     mask_var : str, array-like of bool of shape (n_vars,) or None
@@ -79,11 +89,18 @@ def denoise_counts(
         Under which name results are written.
     genes : list of str or "all", default=None
         Write denoised values of these genes too. They take dense arrays.
-    units : {None, "counts", "log1p"}, default=None
-        Of these values. None leaves them normalised, by default square roots; such means follow a
-        cell's depth even for genes that tell nothing. "counts" are expected molecules of cells
-        that all have the same total, the median or `target_sum`; "log1p" are their logarithms. In
-        memory only.
+    units : {None, "sqrt", "counts", "log1p"}, default=None
+        Of these values. None leaves those of components normalised, by default square roots; such
+        means follow a cell's depth even for genes that tell nothing. "counts", which other methods
+        give by default, are expected molecules of cells that all have the same total,
+        `target_sum`; they add up to it, and are no worse than the mean of each gene. "log1p" are
+        their logarithms, and "sqrt" their square roots (of components as they are). "counts" and
+        "log1p" in memory only.
+    target_sum : float or "median", default="median"
+        Total of every cell, see `CountNormalizer`.
+    batch_key : str, default=None
+        A column of `obs`: report the Poisson loss of each batch, and warn of batches that are
+        predicted worse than by the means of their own genes. In memory only.
     hold_out : float, default=None
         Keep this share of the molecules out of everything, for a final test. In memory only.
     copy : bool, default=False
@@ -93,7 +110,8 @@ def denoise_counts(
     rng : int, RandomState or Generator, default=0
         Seed of the split and of the decomposition.
     **params
-        Other parameters of `PCADenoiserCV`.
+        Other parameters of the method: of `PCADenoiserCV`, `NeighborDiffusionDenoiser` or
+        `NegativeBinomialAutoencoder`.
 
     Returns
     -------
@@ -102,20 +120,26 @@ def denoise_counts(
         be written, by field and key. Written is (`X` and `raw` stay as they are):
 
         ``obsm[key_added]`` : ndarray of float of shape (n_obs, n_comps)
-            The cells in the components, for `scanpy.pp.neighbors` with ``use_rep=key_added``.
+            The cells in the components, for `scanpy.pp.neighbors` with ``use_rep=key_added``; of
+            other methods, square roots of denoised cells projected on them.
         ``varm[key_added]`` : ndarray of float of shape (n_vars, n_comps)
             The components (with ``form="regression"`` an orthonormal basis of what they predict);
             zero for genes that are left out. The product of both is the denoised
             table, in the units of the normalisation: by default square roots of counts that are
-            scaled to the median total.
+            scaled to the median total. By components only.
         ``var[key_added + "_r2"]`` : ndarray of float of shape (n_vars,)
             How well held-out molecules of each gene are predicted by the others: 1 minus the
             squared error over that of the gene's mean. 0 says that denoising tells no more than
             the mean; NaN for genes that are left out. In memory only.
         ``uns[key_added]`` : dict
             ``params``, ``n_comps``, ``loss_path`` (a loss for each rank), ``loss_of_means`` (of
-            gene means, which is to be beaten), ``target_sum``,
-            ``version``, and ``held_out`` (CSR) if asked for.
+            gene means, which is to be beaten; both for components only), ``target_sum``,
+            ``n_vars``, ``method``, ``version``; where methods are compared ``losses``, and
+            ``batches`` (``names``, ``loss``, ``loss_of_means``) with `batch_key`.
+        ``obs[key_added + "_total"]`` : ndarray of float of shape (n_obs,)
+            Molecules that were denoised.
+        ``layers[key_added + "_held_out"]`` : CSR of shape (n_obs, n_vars)
+            With `hold_out`.
         ``obsm[key_added + "_genes"]`` : DataFrame of shape (n_obs, n_genes)
             If `genes` is a list.
         ``layers[key_added]`` : ndarray of shape (n_obs, n_vars)
@@ -133,10 +157,14 @@ def denoise_counts(
     Warns
     -----
     UserWarning
-        Fractional values, which are normalised data rather than counts.
+        Fractional values, which are normalised data rather than counts; no structure found; a
+        method that is worse than counts as they are or gene means; a batch that is far off.
 
     Notes
     -----
+    What is done is said by scanpy's log; cells without molecules are named with
+    ``scanpy.settings.verbosity = 3``.
+
     Differences between groups of cells must not be tested on denoised values: denoising makes
     cells more alike than their number says. `split_molecules` gives two samples, one to find
     groups in and one to test on.
@@ -160,54 +188,61 @@ def denoise_counts(
     check_units(units, counts)
     mask, mask_name = mask_of(adata, mask_var)
     chosen = genes_of(adata, genes, mask)
+    names, batches = batches_of(adata, batch_key, counts)
     seed = as_seed(rng)
+    start = started(f"denoising counts (method={method!r})")
     held_out = None
     if hold_out is not None:
         counts, held_out = _hold_out(counts, hold_out, seed)
     counts = columns_of(counts, mask)
-    model = _model(n_comps, max_comps, counts.shape, seed, params).fit(counts)
-    scores, components = map(np.asarray, model.transform_factors(counts))
-    loadings = np.zeros((adata.n_vars, len(components)), components.dtype)
-    loadings[slice(None) if mask is None else mask] = components.T
+    of_ranks = {"target_sum": target_sum} | (params if method == "pca" else {})
+    model = rank_model(n_comps, max_comps, counts.shape, seed, of_ranks)
+    if method == "pca" and batches is None:
+        outcome = by_components(counts, model, seed)
+    else:
+        others = {} if method == "pca" else params
+        outcome = by_family(method, counts, model, seed, others, batches)
     settings = {
         "method": method,
         "layer": layer,
         "mask_var": mask_name,
         "hold_out": hold_out,
         "units": units,
+        "batch_key": batch_key,
         "rng": seed,
-        **model.get_params(),
+        **outcome.params,
     }
     facts = {
-        "params": {name: value for name, value in settings.items() if value is not None},
-        "n_comps": model.n_components_,
-        "loss_path": model.loss_path_,
-        "loss_of_means": model.loss_of_means_,
-        "loss_path_splits": model.loss_path_splits_,
-        "singular_values": model.singular_values_,
-        "shrinkage": model.shrinkage_,
-        "target_sum": model.normalizer_.target_sum_,
+        "params": {k: savable(value) for k, value in settings.items() if value is not None},
+        **outcome.facts,
+        "method": outcome.method,
+        "n_vars": adata.n_vars,
         "version": version("selfsupervised"),
     }
-    if held_out is not None:
-        facts["held_out"] = held_out
-    results: dict[str, dict] = {
-        "obsm": {key_added: scores},
-        "varm": {key_added: loadings},
-        "uns": {key_added: facts},
-    }
+    if batches is not None:
+        losses = outcome.losses
+        facts["batches"] = report_of_batches(names, batches, losses["of cells"], losses["of means"])
+    results = results_of(adata, key_added, outcome, mask, facts)
     if not is_streamed(counts):
-        results["var"] = {f"{key_added}_r2": _r2(adata, counts, model, mask, seed)}
+        totals = row_totals(counts)
+        results["obs"] = {f"{key_added}_total": totals}
+        empty = adata.obs_names[totals == 0]
+    else:
+        empty = []
+    if held_out is not None:
+        results["layers"] = {f"{key_added}_held_out": held_out}
     if isinstance(genes, str):
-        values = _product(adata, scores, loadings)
-        results["layers"] = {key_added: in_units(values, counts, model.normalizer_, units)}
+        values = whole_table_of(adata, outcome, units)
+        results["layers"] = results.get("layers", {}) | {key_added: values}
     elif genes is not None:
-        values = scores @ loadings[chosen].T
-        values = in_units(values, counts, model.normalizer_, units)
-        frame = pd.DataFrame(values, index=adata.obs_names, columns=adata.var_names[chosen])
+        columns = chosen if mask is None else (np.cumsum(mask) - 1)[chosen]
+        frame = pd.DataFrame(
+            outcome.values(columns, units), index=adata.obs_names, columns=adata.var_names[chosen]
+        )
         results["obsm"][f"{key_added}_genes"] = frame
     if inplace:
         remove_stale(adata, key_added, results)
+    finished(start, results, f"by {outcome.method}, {facts['n_comps']} components", empty)
     return write(adata, results, copy, inplace)
 
 
@@ -288,34 +323,6 @@ def split_molecules(
 # -- what is made --------------------------------------------------------------------------
 
 
-class _FixedRank(PCADenoiserCV):
-    """So many components, judged beside fewer, but not chosen."""
-
-    def _best(self, by_cell, largest):
-        return self.n_components - 1
-
-
-def _model(n_comps, max_comps, shape, seed, params):
-    if isinstance(n_comps, str) and n_comps == "auto":
-        most = min(max_comps, *shape)
-        return PCADenoiserCV(most, random_state=seed, **params)
-    if not isinstance(n_comps, Integral) or isinstance(n_comps, bool):
-        raise ValueError(f"Expected n_comps to be a whole number or 'auto', got {n_comps!r}.")
-    return _FixedRank(int(n_comps), random_state=seed, **params)
-
-
-def _r2(adata, counts, model, mask, seed):
-    """For all genes, NaN for those that are left out."""
-    with warnings.catch_warnings():  # of fractions, the user has heard in fit
-        warnings.simplefilter("ignore")
-        table = whole_counts(counts)
-    normalizer = CountNormalizer(model.target_sum, model.transformation)
-    out = np.full(adata.n_vars, np.nan)
-    inside = slice(None) if mask is None else mask
-    out[inside] = r2_of_genes(table, normalizer, model.n_components_, seed)
-    return out
-
-
 def _hold_out(counts, share, seed):
     if not is_finite_number(share) or not 0 < share < 1:
         raise ValueError(f"Expected hold_out to be a number between 0 and 1, got {share!r}.")
@@ -345,16 +352,6 @@ def _thinned_blocks(counts, fraction, seed, side):
         return thin_counts(block, fraction, seed=seed)[side][0] if has_any else block
 
     return counts.map_blocks(thinned, dtype=counts.dtype, meta=counts._meta)
-
-
-def _product(adata, scores, loadings):
-    """The denoised table; by blocks, and when it is asked for, if `X` comes so."""
-    if not is_dask(adata.X):
-        return scores @ loadings.T
-    from dask.array import from_array
-
-    rows = from_array(scores, chunks=(adata.X.chunks[0], -1))
-    return rows @ from_array(loadings.T, chunks=-1)
 
 
 def _check_choices(copy, inplace, method="pca"):

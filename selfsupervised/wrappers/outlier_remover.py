@@ -32,6 +32,7 @@ class OutlierRemover(ImageDenoiser):
 
     See Also
     --------
+    TableOutlierRemover : For tables.
     MedianDenoiser : Replaces every pixel by the median of its neighbourhood, not outliers alone.
 
     Notes

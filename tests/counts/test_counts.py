@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
@@ -122,12 +123,44 @@ def test_shrinkage_is_least_squares_of_each_component(X, rng):
 def test_normalizer_inside_gives_expected_counts(rates):
     rates = 30 * rates
     X = np.random.default_rng(0).poisson(rates)
-    out = ss.PCADenoiser(3, normalizer=ss.CountNormalizer()).fit_transform(X)
-    assert_allclose(out.sum(), X.sum(), rtol=0.02)
+    denoiser = ss.PCADenoiser(3, normalizer=ss.CountNormalizer(), mean_weight=0)
+    out = denoiser.fit_transform(X)
+    assert_allclose(out.sum(axis=1), X.sum(axis=1))
     assert np.mean((out - rates) ** 2) < 0.5 * np.mean((X - rates) ** 2)
     pipeline = make_pipeline(ss.CountNormalizer(), ss.PCADenoiser(3)).fit(X)
     units = ss.CountNormalizer().fit(X)
-    assert_allclose(units.expected_counts(pipeline.transform(X), X.sum(axis=1)), out)
+    expected = units.expected_counts(pipeline.transform(X), X.sum(axis=1))
+    assert_allclose(expected * (out.sum(axis=1) / expected.sum(axis=1))[:, None], out)
+    assert_allclose(expected.sum(), X.sum(), rtol=0.02)
+    mixed = denoiser.set_params(mean_weight=0.3).fit_transform(X)
+    means = np.outer(X.sum(axis=1), X.sum(axis=0) / X.sum())
+    assert_allclose(mixed, 0.7 * out + 0.3 * means)
+    assert_allclose(denoiser.transform(X, genes=[3, 1]), mixed[:, [3, 1]])
+
+
+@pytest.mark.parametrize("depth", [0.7, 2, 2000])
+def test_expected_counts_are_no_worse_than_gene_means(depth):
+    shares = make_rates(3, 300, 60)
+    shares /= shares.sum(axis=1, keepdims=True)
+    X = np.random.default_rng(0).poisson(depth * shares)
+    denoiser = ss.PCADenoiser(3, normalizer=ss.CountNormalizer())
+    out = denoiser.fit_transform(X)
+    assert_allclose(out.sum(axis=1), X.sum(axis=1), rtol=1e-6)
+
+    def loss(estimator):
+        return ss.self_supervised_loss(estimator, X, partition=ss.MoleculeSplit(), loss="poisson")
+
+    means = loss(clone(denoiser).set_params(mean_weight=1))
+    assert loss(denoiser) <= means * 1.001
+    # The negative control: components alone.
+    alone = loss(clone(denoiser).set_params(mean_weight=0))
+    assert (alone > 1.02 * means) == (depth < 2000)
+    assert (denoiser.mean_weight_ == 1) == (depth < 2000)
+
+
+def test_fractions_cannot_be_shared_out(X):
+    denoiser = ss.PCADenoiser(3, normalizer=ss.CountNormalizer()).fit(X * 1.5)
+    assert denoiser.mean_weight_ == 0
 
 
 def test_void_components_predict_nothing(rng):
@@ -201,7 +234,7 @@ def test_poisson_agrees_with_grid_search(X, form, transformation):
     chosen = ss.PCADenoiserCV(5, **form, **settings, cv=FOLDS).fit(X.astype(float))
     found = search(
         X,
-        ss.PCADenoiser(**form, normalizer=normalizer),
+        ss.PCADenoiser(**form, normalizer=normalizer, mean_weight=0),
         ss.MoleculeSplit(symmetric=False),
         FOLDS if form else ss.SameSplit(),
         scoring=ss.SelfSupervisedScorer(loss="poisson"),

@@ -77,6 +77,26 @@ def test_equal_cells_take_turns_across_blocks(monkeypatch):
         assert_same(unaware, expected)
 
 
+def test_what_is_said_of_counts_in_memory_is_said_of_blocks():
+    X = made_counts(600, 120, depth=0.3)
+    reads = X + np.random.default_rng(0).poisson(2 * X)
+    for table, message in [(reads, "reads without UMIs"), (np.vstack([X, X]), "exact copies")]:
+        said = []
+        for container in (table, in_blocks(table, 170)):
+            with pytest.warns(ss.CorrelatedNoiseWarning, match=message) as record:
+                ss.PCADenoiserCV(10).fit(container)
+            said.append({str(w.message) for w in record if "largest rank" not in str(w.message)})
+        assert said[0] == said[1]
+    ss.PCADenoiserCV(10).fit(in_blocks(X, 170))  # which is silent
+
+
+def test_no_structure_is_said_of_blocks_too():
+    flat = np.random.default_rng(0).poisson(0.5, (200, 30)).astype(float)
+    for container in (flat, in_blocks(flat, 70)):
+        with pytest.warns(UserWarning, match=r"found no structure.*\(loss"):
+            assert ss.PCADenoiserCV(6).fit(container).n_components_ == 1
+
+
 def test_single_precision():
     X = made_counts().astype(np.float32)
     fitted = ss.PCADenoiserCV(6).fit(in_blocks(X, 17))
