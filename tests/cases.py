@@ -53,6 +53,7 @@ CLASSICAL_DENOISERS = [
     ss.MedianDenoiser(),
     ss.NLRidgeDenoiser(patch_size=3, window=9, n_jobs=1),
     ss.NoiseWhitener(ss.WaveletDenoiser(1.0)),
+    ss.SubsampledDenoiser(ss.GaussianDenoiser()),
     ss.NonLocalMeansDenoiser(patch_size=3, patch_distance=2),
     ss.OutlierRemover(ss.GaussianDenoiser()),
     ss.TotalVariationDenoiser(max_num_iter=20),
@@ -116,6 +117,13 @@ TABLE_ESTIMATORS = [
     ss.PCARegression(n_components=1),
     ss.TableOutlierRemover(),
 ]
+
+
+class Cropper(ss.MedianDenoiser):
+    """Returns another shape than it was given."""
+
+    def transform(self, X):
+        return X[:, 1:]
 
 
 class PatchMemory(ss.ImageDenoiser):

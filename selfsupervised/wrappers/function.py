@@ -5,6 +5,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.base import clone
+
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.evaluation.estimators import is_function
 
@@ -57,3 +59,14 @@ class FunctionDenoiser(ImageDenoiser):
 def denoiser_of(estimator):
     """The estimator itself, or a plain function ``image -> image`` as a `FunctionDenoiser`."""
     return FunctionDenoiser(estimator) if is_function(estimator) else estimator
+
+
+def denoiser_for(estimator, channel_axis):
+    """A clone of a denoiser within another, told of the channels where it was told nothing."""
+    inner = clone(denoiser_of(estimator))
+    axes = {
+        name: channel_axis
+        for name, value in inner.get_params().items()
+        if name.split("__")[-1] == "channel_axis" and value is None
+    }
+    return inner.set_params(**axes)

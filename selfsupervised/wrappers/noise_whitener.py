@@ -6,7 +6,6 @@ from numbers import Real
 
 import numpy as np
 from scipy.fft import irfftn, rfftn
-from sklearn.base import clone
 
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
@@ -14,7 +13,7 @@ from selfsupervised.core.types import ArrayLike, Estimator
 from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.spectrum import MIN_EDGE_PIXELS, noise_autocovariance
-from selfsupervised.wrappers.function import denoiser_of
+from selfsupervised.wrappers.function import denoiser_for, denoiser_of
 
 # How far the image is mirrored at its border, in pixels: as far as the filters reach.
 BORDER_PIXELS = {2: 16, 3: 8}
@@ -123,13 +122,7 @@ class NoiseWhitener(ImageDenoiser):
         return (out[inside] + mean).reshape(image.shape)
 
     def _run(self, white):
-        inner = clone(denoiser_of(self.denoiser))
-        axes = {
-            name: self.channel_axis
-            for name, value in inner.get_params().items()
-            if name.split("__")[-1] == "channel_axis" and value is None
-        }
-        inner.set_params(**axes)
+        inner = denoiser_for(self.denoiser, self.channel_axis)
         out = np.asarray(inner.fit(white[None]).transform(white[None]))
         if out.shape != (1, *white.shape):
             raise ValueError(

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import gammaln, xlogy
-from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,7 +24,7 @@ from selfsupervised.core.types import Estimator, Images
 from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.partitions.fill import fill_nan
-from selfsupervised.wrappers.function import denoiser_of
+from selfsupervised.wrappers.function import denoiser_for, denoiser_of
 
 MAX_TABULATED_COUNT = 200.0  # counts from which on the inverse is known in closed form
 
@@ -189,13 +188,7 @@ class VarianceStabilizer(ImageDenoiser):
         return fill_nan(image[None], channel_axis=self.channel_axis)[0]
 
     def _inner(self):
-        inner = clone(denoiser_of(self.denoiser))
-        axes = {
-            name: self.channel_axis
-            for name, value in inner.get_params().items()
-            if name.split("__")[-1] == "channel_axis" and value is None
-        }
-        return inner.set_params(**axes)
+        return denoiser_for(self.denoiser, self.channel_axis)
 
     def _check(self, X):
         if problem := self._problem():

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 import selfsupervised as ss
-from cases import PatchMemory, smooth_image
+from cases import Cropper, PatchMemory, smooth_image
 
 
 def blurred(shape, blur, std, seed=0):
@@ -117,11 +117,6 @@ def test_bad_autocovariances(bad):
     whitener = ss.NoiseWhitener(ss.GaussianDenoiser(), autocovariance=bad)
     with pytest.raises(ValueError, match="autocovariance to be finite, of 2 axes of odd sizes"):
         whitener.transform(np.eye(8)[None])
-
-
-class Cropper(ss.MedianDenoiser):
-    def transform(self, X):
-        return X[:, 1:]
 
 
 def test_bad_denoisers_and_images():
