@@ -53,6 +53,7 @@ def single_cells(counts, names):
     adata = AnnData(counts.astype(np.float32))
     adata.var_names = ["CST3", "LYZ", *names[2:]]
     adata.layers["counts"] = adata.X.copy()
+    adata.obs["sample"] = np.repeat(["first", "second"], len(counts) // 2)
     return {"adata": adata, "sc": scanpy}
 
 

@@ -25,7 +25,7 @@ EXTRAS = {
     ),
     "notebook": (("matplotlib", "pandas"), "tables and plots of a choice"),
     "plots": (("matplotlib",), "plots"),
-    "singlecell": (("anndata", "pandas"), "counts of single cells in AnnData files"),
+    "singlecell": (("anndata", "pandas", "scanpy"), "counts of single cells in AnnData files"),
 }
 
 
