@@ -3,6 +3,7 @@
 """Blocks of Python in the README and the documentation are run as they stand."""
 
 import re
+import shlex
 import warnings
 from pathlib import Path
 
@@ -98,3 +99,37 @@ def test_blocks_are_found_and_faults_too(tmp_path):
     assert BLOCK.findall("```python\n1 / 0\n```\n") == ["1 / 0\n"]
     with pytest.raises(ZeroDivisionError):  # the negative control
         exec(BLOCK.findall("```python\n1 / 0\n```\n")[0], data())
+
+
+COMMAND = re.compile(r"(?:^    |`)(selfsupervised [^`#\n]+)", flags=re.MULTILINE)
+COMMANDS = {
+    command.strip(): page.name for page in PAGES for command in COMMAND.findall(page.read_text())
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command, monkeypatch, tmp_path, capsys):
+    """Commands of the README and the guide, verbatim, on files of the names that they take."""
+    io = pytest.importorskip("PIL.Image")
+    tifffile = pytest.importorskip("tifffile")
+    from selfsupervised.cli import main
+
+    rng = np.random.default_rng(0)
+    noisy = (255 * np.clip(smooth_image((32, 32)) + rng.normal(0, 0.1, (32, 32)), 0, 1)).astype(
+        "u1"
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scans").mkdir()
+    tifffile.imwrite("noisy.tif", noisy)
+    for path in ("noisy.png", "scans/one.png"):
+        io.fromarray(noisy).save(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert main(shlex.split(command)[1:]) in (None, 0)
+
+
+def test_commands_are_found():
+    assert any(command.startswith("selfsupervised denoise") for command in COMMANDS)
+    assert COMMAND.findall("see `selfsupervised denoise in.tif`, or") == [
+        "selfsupervised denoise in.tif"
+    ]
