@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfsupervised.auto.guard import calibrated, guarded
-from selfsupervised.noise.cleaning import clean_plane
+from selfsupervised.noise.cleaning import clean_channels, joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,9 @@ class Application:
 
     def __call__(self, image):
         """The denoised image, of shape (*spatial) or (*spatial, n_channels)."""
-        return self.after_cleaning(cleaned(image, self.channel_axis) if self.cleans else image)
+        if self.cleans:
+            image = joined(clean_channels(image, self.channel_axis), self.channel_axis)
+        return self.after_cleaning(image)
 
     def after_cleaning(self, image):
         """The denoised image, from one that is clean already, or is not to be cleaned."""
@@ -61,11 +63,3 @@ class ByChannel:
         """The denoised image, of shape (*spatial, n_channels)."""
         planes = zip(self.parts, np.moveaxis(image, -1, 0), strict=True)
         return np.stack([part(plane) for part, plane in planes], axis=-1)
-
-
-def cleaned(image, channel_axis):
-    """An image without isolated pixels and offsets of lines."""
-    if channel_axis is None:
-        return clean_plane(np.zeros_like(image) if np.isnan(image).all() else image).plane
-    planes = np.moveaxis(image, -1, 0)
-    return np.stack([cleaned(plane, None) for plane in planes], axis=-1)

@@ -304,6 +304,24 @@ class AutoDenoiser(ImageDenoiser):
         self.best_index_, self.best_score_ = int(self.search_.best_index_), self.search_.best_score_
 
 
+def already_fitted(denoiser):
+    """An `AutoDenoiser` that applies a fitted denoiser, and fits nothing.
+
+    Parameters
+    ----------
+    denoiser : estimator
+        Fitted, such as a network that was loaded.
+
+    Returns
+    -------
+    AutoDenoiser
+    """
+    axis = denoiser.channel_axis
+    found = AutoDenoiser(denoiser, channel_axis=axis)
+    found._record(Decision(Application(denoiser, axis), None, denoiser, None, LOSS))
+    return found
+
+
 def checked_method(method, channel_axis):
     """A name, or an estimator of its own that agrees about the channels of the image."""
     if isinstance(method, str):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from selfsupervised.noise.cleaning import clean_plane
+from selfsupervised.noise.cleaning import clean_channels, clean_plane, joined
 from selfsupervised.noise.measure import noise_of_plane
 from selfsupervised.noise.model import ImageNoise
 
@@ -63,21 +63,18 @@ def look_at(image, channel_axis):
     -------
     Look
     """
-    planes = [image] if channel_axis is None else list(np.moveaxis(image, -1, 0))
-    cleaned, channels = [], []
-    for plane in planes:
-        if np.isnan(plane).all():
-            plane = np.zeros_like(plane)
-        whole = clean_plane(plane)
-        part = whole
-        if max(plane.shape) > 2 * MAX_EDGE_PIXELS:
-            part = clean_plane(mosaic(whole.plane, plane.ndim))
-        cleaned.append(whole)
-        channels.append(noise_of_plane(part))
-    out = [found.plane for found in cleaned]
-    together = out[0] if channel_axis is None else np.stack(out, axis=-1)
+    cleaned = clean_channels(image, channel_axis)
+    channels = tuple(noise_of_plane(_part(whole)) for whole in cleaned)
     many = any(found.many for found in cleaned)
-    return Look(together, ImageNoise(tuple(channels), channel_axis), many)
+    return Look(joined(cleaned, channel_axis), ImageNoise(channels, channel_axis), many)
+
+
+def _part(whole):
+    """What stands for a plane while its noise is measured: of a very large one, parts of it."""
+    plane = whole.plane
+    if max(plane.shape) <= 2 * MAX_EDGE_PIXELS:
+        return whole
+    return clean_plane(mosaic(plane, plane.ndim))
 
 
 def mosaic(image, n_spatial):

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 import selfsupervised
+from selfsupervised.auto.auto_denoiser import already_fitted
 from selfsupervised.auto.blind import in_a_line
-from selfsupervised.auto.fitted import already_fitted
 from selfsupervised.cli.commands import FAILED_STATUS
 from selfsupervised.cli.inputs import check_outputs, expanded, output_of, why_not_written
 from selfsupervised.cli.one_file import denoise_file

@@ -3,12 +3,14 @@
 """Entries of a table whose value tells nothing: spikes, saturation, slips of a decimal point."""
 
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from selfsupervised.core.sklearn_compat import Interval, validate_parameters
+from selfsupervised.core.types import Table
 
 OF_MEDIAN = 1.4826  # standard deviation of normal values over their median absolute deviation
 OUTER_QUANTILE, OF_OUTER_QUANTILE = 0.95, 1 / 1.96
@@ -75,15 +77,15 @@ class TableOutlierRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     _parameter_constraints: dict = {"threshold": [Interval(Real, 0, None, closed="neither")]}
 
-    def __init__(self, threshold=8):
+    def __init__(self, threshold: float = 8) -> None:
         self.threshold = threshold
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Learn what is usual.
 
         Parameters
@@ -114,7 +116,7 @@ class TableOutlierRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
             table = self._without_outliers(scaled)[0]
         return self
 
-    def transform(self, X):
+    def transform(self, X: Table) -> Any:
         """Put NaN in the place of outliers.
 
         Parameters

@@ -110,6 +110,28 @@ def clean_plane(plane):
     return Cleaned(np.where(missing, np.nan, filled), isolated, offsets, step)
 
 
+def clean_channels(image, channel_axis):
+    """`clean_plane` of each channel; one of which nothing was measured is taken for zeros.
+
+    Parameters
+    ----------
+    image : ndarray of shape (*spatial) or (*spatial, n_channels)
+    channel_axis : {None, -1}
+
+    Returns
+    -------
+    list of Cleaned
+    """
+    planes = [image] if channel_axis is None else list(np.moveaxis(image, -1, 0))
+    return [clean_plane(np.zeros_like(p) if np.isnan(p).all() else p) for p in planes]
+
+
+def joined(cleaned, channel_axis):
+    """The image whose channels are cleaned planes."""
+    planes = [found.plane for found in cleaned]
+    return planes[0] if channel_axis is None else np.stack(planes, axis=-1)
+
+
 def _filled_by_medians(filled, isolated):
     """Isolated pixels as the median of their other neighbours, which no edge nearby moves far."""
     known = np.where(isolated, np.nan, filled)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from selfsupervised.noise.brightnesses import flat_brightnesses, grows
-from selfsupervised.noise.cleaning import clean_plane
+from selfsupervised.noise.cleaning import clean_channels
 from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.drawn import (
     MANY_CONSTANT_SHARE,
@@ -57,8 +57,7 @@ def measure_noise(image, channel_axis=None):
     -------
     ImageNoise
     """
-    planes = [image] if channel_axis is None else list(np.moveaxis(image, -1, 0))
-    channels = tuple(noise_of_plane(clean_plane(plane)) for plane in planes)
+    channels = tuple(map(noise_of_plane, clean_channels(image, channel_axis)))
     return ImageNoise(channels, channel_axis)
 
 

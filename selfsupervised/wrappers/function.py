@@ -5,10 +5,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from selfsupervised.base import ImageDenoiser
-from selfsupervised.evaluation.estimators import is_function
+from selfsupervised.evaluation.estimators import is_function, learns, why_no_denoiser
 
 
 class FunctionDenoiser(ImageDenoiser):
@@ -70,3 +71,26 @@ def denoiser_for(estimator, channel_axis):
         if name.split("__")[-1] == "channel_axis" and value is None
     }
     return inner.set_params(**axes)
+
+
+def check_learns_nothing(estimator, caller):
+    """Raise unless this is a denoiser that computes, and learns nothing."""
+    problem = why_no_denoiser(estimator, caller, ("transform",))
+    if problem is None and learns(denoiser_of(estimator)):
+        problem = (
+            f"{caller} expected a denoiser that learns nothing, got {estimator!r}; put a learning "
+            f"one after it in a pipeline."
+        )
+    if problem:
+        raise TypeError(problem)
+
+
+def output_of(inner, image, caller):
+    """What a denoiser within another makes of one image; an error if that has another shape."""
+    out = np.asarray(inner.transform(image[None]))
+    if out.shape != (1, *image.shape):
+        raise ValueError(
+            f"{caller} expected {type(inner).__name__} to return the shape it was given, "
+            f"{(1, *image.shape)}; got {out.shape}."
+        )
+    return out[0]

@@ -10,10 +10,9 @@ from scipy.fft import irfftn, rfftn
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.types import ArrayLike, Estimator
-from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.spectrum import MIN_EDGE_PIXELS, noise_autocovariance
-from selfsupervised.wrappers.function import denoiser_for, denoiser_of
+from selfsupervised.wrappers.function import check_learns_nothing, denoiser_for, output_of
 
 # How far the image is mirrored at its border, in pixels: as far as the filters reach.
 BORDER_PIXELS = {2: 16, 3: 8}
@@ -90,14 +89,7 @@ class NoiseWhitener(ImageDenoiser):
         self.channel_axis = channel_axis
 
     def _check(self, X):
-        problem = why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))
-        if problem is None and learns(denoiser_of(self.denoiser)):
-            problem = (
-                f"NoiseWhitener expected a denoiser that learns nothing, got {self.denoiser!r}; "
-                f"put a learning one after it in a pipeline."
-            )
-        if problem:
-            raise TypeError(problem)
+        check_learns_nothing(self.denoiser, type(self).__name__)
         return super()._check(X)
 
     @property
@@ -116,20 +108,12 @@ class NoiseWhitener(ImageDenoiser):
         shape = padded.shape[:-1]
         roots = [_root_spectrum(each, shape, self.floor) for each in covariances]
         white = _filtered(padded, [1 / root for root in roots])
-        out = self._run(white if self.channel_axis is not None else white[..., 0])
+        inner = denoiser_for(self.denoiser, self.channel_axis)
+        shown = white if self.channel_axis is not None else white[..., 0]
+        out = output_of(inner, shown, type(self).__name__)
         out = _filtered(out.reshape(padded.shape), roots)
         inside = (slice(margin, -margin),) * n_spatial
         return (out[inside] + mean).reshape(image.shape)
-
-    def _run(self, white):
-        inner = denoiser_for(self.denoiser, self.channel_axis)
-        out = np.asarray(inner.fit(white[None]).transform(white[None]))
-        if out.shape != (1, *white.shape):
-            raise ValueError(
-                f"NoiseWhitener expected {type(inner).__name__} to return the shape it was given, "
-                f"{(1, *white.shape)}; got {out.shape}."
-            )
-        return out[0]
 
     def _autocovariances(self, channels, n_spatial):
         """The autocovariance of each channel's noise."""

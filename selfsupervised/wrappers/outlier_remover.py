@@ -7,10 +7,9 @@ from sklearn.base import clone
 
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.types import Estimator
-from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.outliers import outliers
 from selfsupervised.partitions.fill import fill_nan
-from selfsupervised.wrappers.function import denoiser_of
+from selfsupervised.wrappers.function import check_learns_nothing, denoiser_of
 
 
 class OutlierRemover(ImageDenoiser):
@@ -61,14 +60,7 @@ class OutlierRemover(ImageDenoiser):
         self.channel_axis = channel_axis
 
     def _check(self, X):
-        problem = why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))
-        if problem is None and learns(denoiser_of(self.denoiser)):
-            problem = (
-                f"OutlierRemover expected a denoiser that learns nothing, got {self.denoiser!r}; "
-                f"put a learning one after it in a pipeline."
-            )
-        if problem:
-            raise TypeError(problem)
+        check_learns_nothing(self.denoiser, type(self).__name__)
         return super()._check(X)
 
     def _denoise(self, image):

@@ -12,8 +12,7 @@ from scipy.ndimage import gaussian_filter
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.validation import is_whole_number
-from selfsupervised.evaluation.estimators import learns, why_no_denoiser
-from selfsupervised.wrappers.function import denoiser_for, denoiser_of
+from selfsupervised.wrappers.function import check_learns_nothing, denoiser_for, output_of
 
 
 class SubsampledDenoiser(ImageDenoiser):
@@ -76,14 +75,7 @@ class SubsampledDenoiser(ImageDenoiser):
         self.channel_axis = channel_axis
 
     def _check(self, X):
-        problem = why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))
-        if problem is None and learns(denoiser_of(self.denoiser)):
-            problem = (
-                f"SubsampledDenoiser expected a denoiser that learns nothing, got "
-                f"{self.denoiser!r}; put a learning one after it in a pipeline."
-            )
-        if problem:
-            raise TypeError(problem)
+        check_learns_nothing(self.denoiser, type(self).__name__)
         return super()._check(X)
 
     def _denoise(self, image):
@@ -92,14 +84,8 @@ class SubsampledDenoiser(ImageDenoiser):
         out = np.empty_like(image)
         for starts in product(*map(range, strides)):
             part = tuple(slice(s, None, n) for s, n in zip(starts, strides, strict=True))
-            shown = np.ascontiguousarray(image[part])[None]
-            denoised = np.asarray(inner.transform(shown))
-            if denoised.shape != shown.shape:
-                raise ValueError(
-                    f"SubsampledDenoiser expected {type(inner).__name__} to return the shape it "
-                    f"was given, {shown.shape}; got {denoised.shape}."
-                )
-            out[part] = denoised[0]
+            shown = np.ascontiguousarray(image[part])
+            out[part] = output_of(inner, shown, type(self).__name__)
         widths = [self.smoothing if n > 1 else 0.0 for n in strides]
         return gaussian_filter(out, widths + [0.0] * (image.ndim - len(strides)))
 

@@ -24,7 +24,7 @@ from selfsupervised.core.types import Estimator, Images
 from selfsupervised.evaluation.estimators import learns, why_no_denoiser
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.partitions.fill import fill_nan
-from selfsupervised.wrappers.function import denoiser_for, denoiser_of
+from selfsupervised.wrappers.function import denoiser_for, denoiser_of, output_of
 
 MAX_TABULATED_COUNT = 200.0  # counts from which on the inverse is known in closed form
 
@@ -172,14 +172,7 @@ class VarianceStabilizer(ImageDenoiser):
         if learns(inner):
             check_is_fitted(self, "denoiser_")
             inner = self.denoiser_
-        shown = self._shown(image)
-        out = np.asarray(inner.transform(shown[None]))
-        if out.shape != (1, *image.shape):
-            raise ValueError(
-                f"VarianceStabilizer expected {type(inner).__name__} to return the shape it was "
-                f"given, {(1, *image.shape)}; got {out.shape}."
-            )
-        return out[0]
+        return output_of(inner, self._shown(image), type(self).__name__)
 
     def _shown(self, image):
         """`image` without NaN where the denoiser does not cope with it."""
