@@ -27,6 +27,7 @@ from selfsupervised.classical import (
     WaveletDenoiser,
 )
 from selfsupervised.core.warning import warn_user
+from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.independence import CorrelatedNoiseWarning
 from selfsupervised.evaluation.same_split import SameSplit
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
@@ -52,11 +53,6 @@ MIN_LOSS_GAIN = 0.05
 N_JUDGED_PIXELS = 1 << 13
 # With a footprint, hidden pixels are farther apart, so that most pixels are seen.
 FOOTPRINT_STRIDE, N_FOOTPRINT_SUBSETS = 8, 1
-
-
-def in_a_line(estimator):
-    """An estimator as text without line breaks."""
-    return " ".join(str(estimator).split())
 
 
 class Noise(NamedTuple):
@@ -181,7 +177,7 @@ class Timed:
         if self.verbose:
             seconds = time.monotonic() - start
             print(
-                f"{-score:12.6g} in {seconds:5.1f} s  {in_a_line(estimator.estimator)}", flush=True
+                f"{-score:12.6g} in {seconds:5.1f} s  {in_short(estimator.estimator)}", flush=True
             )
         return score
 
@@ -213,4 +209,4 @@ def _explain(found, noise):
     why = "it fits the noise, and no other had a clearly lower self-supervised loss"
     if losses[found.best_index_] == losses.min() and found.best_index_:
         why = f"loss {losses.min():.6g} against {losses[0]:.6g} of the one that fits the noise"
-    print(f"chosen: {in_a_line(found.best_estimator_.estimator)}: {why}")
+    print(f"chosen: {in_short(found.best_estimator_.estimator)}: {why}")

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV
 
+from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
 from selfsupervised.evaluation.same_split import SameSplit
 
@@ -111,7 +112,7 @@ class _Judge:
         error = self.known_error + self.unit * self._excess(candidate)
         if self.verbose:
             seconds = time.monotonic() - start
-            text = " ".join(str(candidate).split())
+            text = in_short(candidate)
             print(f"{error:12.6g} in {seconds:5.1f} s  {text}", flush=True)
         return -error
 

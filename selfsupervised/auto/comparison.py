@@ -7,7 +7,6 @@ All see the same noisier image and are judged on its opposite, whose noise is in
 common to both, so that their difference is surer than either.
 """
 
-import re
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +17,7 @@ from skimage.measure import block_reduce
 from sklearn.base import clone
 
 from selfsupervised.auto.auto_denoiser import AutoDenoiser
-from selfsupervised.auto.blind import in_a_line
+from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
 from selfsupervised.noise.measure import measure_noise
 from selfsupervised.partitions.fill import fill_nan
@@ -141,7 +140,7 @@ def compare(image, methods, *, channel_axis=None, data_range=None, step=None, **
         alike = getattr(chosen.denoiser_, "channel_axis", None) == channel_axis
         judged = chosen.denoiser_ if alike else clone(chosen)
         blocks = trial.blocks_of(judged, output)
-        text = shortened(in_a_line(chosen.denoiser_))
+        text = in_short(chosen.denoiser_)
         found.append(Compared(method, text, output, seconds, blocks, *common))
     return sorted(found, key=lambda one: one.error), noise
 
@@ -226,11 +225,6 @@ def _standard_error(values):
 
 def _decibel(peak, error):
     return float(10 * np.log10(peak / error)) if error > 0 else np.inf
-
-
-def shortened(text):
-    """Text with numbers of four digits that count."""
-    return re.sub(r"\d+\.\d{4,}(?:e-?\d+)?", lambda number: f"{float(number[0]):.4g}", text)
 
 
 def in_words(found):

@@ -4,6 +4,8 @@
 
 import numpy as np
 
+from selfsupervised.core.words import in_short
+
 
 def explain(look, search, share):
     """Print what the noise is, what was taken out first, what was chosen, and how much of it.
@@ -19,7 +21,7 @@ def explain(look, search, share):
     if steps := look.first_steps():
         print(f"first: {steps}")
     errors = -search.cv_results_["mean_test_score"]
-    chosen = " ".join(str(search.best_estimator_.estimator).split())
+    chosen = in_short(search.best_estimator_.estimator)
     if share == 0:
         why = "there is no noise to remove"
         if not look.noise.none:

@@ -5,7 +5,7 @@
 import numpy as np
 from sklearn.model_selection import GridSearchCV
 
-from selfsupervised.auto.blind import Timed, in_a_line
+from selfsupervised.auto.blind import Timed
 from selfsupervised.classical import (
     BilateralDenoiser,
     GaussianDenoiser,
@@ -15,6 +15,7 @@ from selfsupervised.classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
+from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.same_split import SameSplit
 from selfsupervised.evaluation.scoring import SelfSupervisedScorer
 from selfsupervised.noise.level import noise_level
@@ -83,6 +84,6 @@ def search_members(tried, image, channel_axis, *, loss, n_jobs, random_state, ve
     )
     search.fit(image[None])
     if verbose:
-        best = in_a_line(search.best_estimator_.estimator)
+        best = in_short(search.best_estimator_.estimator)
         print(f"chosen: {best}: the least self-supervised loss, {-search.best_score_:.6g}")
     return search

@@ -12,12 +12,12 @@ from itertools import groupby
 import numpy as np
 
 from selfsupervised.auto.auto_denoiser import AutoDenoiser
-from selfsupervised.auto.blind import in_a_line
 from selfsupervised.auto.families import FAMILIES
 from selfsupervised.auto.look import look_at
 from selfsupervised.auto.one_image import denoise_image
 from selfsupervised.core.axes import CHANNELS
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.words import in_short
 
 # Noise of frames agrees if no standard deviation is more than this times another.
 MAX_STD_RATIO = 1.25
@@ -160,4 +160,4 @@ def _line(axes, group, why, found):
     which = ""
     if CHANNELS in axes.counted:
         which = f"C {group[0][axes.counted.index(CHANNELS)]}: "
-    return f"{which}{why + ': ' if why else ''}{in_a_line(found.denoiser_)}"
+    return f"{which}{why + ': ' if why else ''}{in_short(found.denoiser_)}"

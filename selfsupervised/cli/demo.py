@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 
-from selfsupervised.auto.blind import in_a_line
 from selfsupervised.auto.one_image import denoise_image
 from selfsupervised.cli.panel import write_panel
 from selfsupervised.cli.words import table, warnings_in_words
 from selfsupervised.core.axes import parse_axes
+from selfsupervised.core.words import in_short
 from selfsupervised.files.pictures import read_picture, write_array, write_picture
 
 
@@ -36,7 +36,7 @@ def run(options):
         )  # fmt: skip
     options.interrupts.check()
     print(candidates_table(found))
-    print(f"chosen: {in_a_line(found.denoiser_)} in {time.perf_counter() - start:.1f} s")
+    print(f"chosen: {in_short(found.denoiser_)} in {time.perf_counter() - start:.1f} s")
     if truth is not None:
         print(
             f"truth, which no candidate saw: noisy {_psnr(image, truth):.2f} dB, "
@@ -73,7 +73,7 @@ def candidates_table(found):
     rows = [("", found.judged_by_, "candidate")]
     for index in np.argsort(errors):
         chosen = "*" if index == found.best_index_ else ""
-        candidate = in_a_line(found.cv_results_["params"][index]["estimator"])
+        candidate = in_short(found.cv_results_["params"][index]["estimator"])
         rows.append((chosen, f"{errors[index]:.6g}", candidate))
     return table(rows)
 

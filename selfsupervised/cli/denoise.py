@@ -10,12 +10,12 @@ from functools import partial
 
 import selfsupervised
 from selfsupervised.auto.auto_denoiser import already_fitted
-from selfsupervised.auto.blind import in_a_line
 from selfsupervised.cli.commands import FAILED_STATUS
 from selfsupervised.cli.inputs import check_outputs, expanded, output_of, why_not_written
 from selfsupervised.cli.one_file import denoise_file
 from selfsupervised.cli.progress import progress
 from selfsupervised.cli.words import table, to_stderr, warnings_in_words
+from selfsupervised.core.words import in_short
 
 DONE, BEFORE, FAILED = "done", "done before", "failed"
 
@@ -79,7 +79,7 @@ def _one(path, output, options, model, bar, *, lone):
                 path, output, options, model, say=say, step=bar, check=options.interrupts.check
             )
         outcome.said = said or None
-        outcome.chosen = [in_a_line(one.denoiser_) for one in found]
+        outcome.chosen = [in_short(one.denoiser_) for one in found]
         outcome.seconds = round(time.perf_counter() - start, 2)
         say(f"wrote {output} ({outcome.seconds:.1f} s)")
     except (KeyError, OSError, TypeError, ValueError, ArithmeticError, MemoryError) as error:

@@ -10,8 +10,8 @@ from selfsupervised.auto.comparison import (
     _near_clipping,
     compare,
     in_words,
-    shortened,
 )
+from selfsupervised.core.words import in_short
 from selfsupervised.noise.measure import measure_noise
 
 METHODS = ["nl_ridge", "gaussian", "median", "wavelet"]
@@ -73,8 +73,8 @@ def test_without_noise_nothing_can_be_judged():
 
 
 def test_numbers_are_short():
-    assert shortened("Denoiser(sigma=20.332830425219683, h=0.5)") == "Denoiser(sigma=20.33, h=0.5)"
-    assert shortened("Denoiser(radius=3)") == "Denoiser(radius=3)"
+    assert in_short("Denoiser(sigma=20.332830425219683, h=0.5)") == "Denoiser(sigma=20.33, h=0.5)"
+    assert in_short("Denoiser(radius=3)") == "Denoiser(radius=3)"
 
 
 def test_clipped_values_do_not_make_errors_small():
