@@ -60,6 +60,7 @@ from .wrappers.function import FunctionDenoiser
 from .wrappers.j_invariant import JInvariantWrapper
 from .wrappers.noise_whitener import NoiseWhitener
 from .wrappers.outlier_remover import OutlierRemover
+from .wrappers.stacking import StackingDenoiser
 from .wrappers.subsampled import SubsampledDenoiser
 from .wrappers.variance_stabilizer import VarianceStabilizer
 
@@ -109,6 +110,7 @@ __all__ = [
     "Self2SelfPlusDenoiser",
     "SelfSupervisedScorer",
     "SinglePixels",
+    "StackingDenoiser",
     "StratifiedPixels",
     "SubsampledDenoiser",
     "TableOutlierRemover",

@@ -15,9 +15,11 @@ from selfsupervised.auto.crops import sample
 from selfsupervised.auto.explain import explain
 from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.look import look_at
+from selfsupervised.auto.shared import explain_shared, for_shared_noise
 from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.classical import NLRidgeDenoiser
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.noise.model import ImageNoise
 from selfsupervised.wrappers.function import FunctionDenoiser
 
 LOSS, ERROR = "self-supervised loss", "estimated error"
@@ -87,6 +89,8 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     look = look_at(image, channel_axis)
     noise, known = look.noise, look.image
     options = {"n_jobs": n_jobs, "budget_s": budget_s, "verbose": verbose}
+    if look.shared and not look.many_outliers and loss == "mse":
+        return _shared(look, channel_axis, random_state=random_state, verbose=verbose)
     if look.many_outliers or look.correlated or loss != "mse":
         search = blind_search(image, channel_axis, loss=loss, random_state=random_state, **options)
         return _of_search(search, image, channel_axis, noise if look.correlated else None)
@@ -108,6 +112,29 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
 def _each_channel(image, noise, **options):
     """Each channel by itself."""
     decisions = [_auto(channel, None, **options) for channel in np.moveaxis(image, -1, 0)]
+    return _joined(decisions, noise)
+
+
+def _shared(look, channel_axis, *, random_state, verbose):
+    """For noise that neighbours share, channel by channel."""
+    noise, planes = look.noise, [look.image]
+    if channel_axis is not None:
+        planes = list(np.moveaxis(look.image, -1, 0))
+    decisions = []
+    for plane, channel in zip(planes, noise.channels, strict=True):
+        alone = ImageNoise((channel,))
+        denoiser, worth_it = for_shared_noise(plane, channel, as_seed(random_state))
+        share = 1.0 if worth_it else 0.0
+        application = Application(denoiser, None, cleans=True, noise=alone, share=share)
+        if verbose:
+            explain_shared(channel, denoiser, share)
+        output = application.after_cleaning(plane)
+        decisions.append(Decision(application, output, denoiser, None, ERROR))
+    return decisions[0] if channel_axis is None else _joined(decisions, noise)
+
+
+def _joined(decisions, noise):
+    """One decision of those for each channel."""
     application = ByChannel(tuple(decision.application for decision in decisions))
     output = None
     if all(decision.output is not None for decision in decisions):

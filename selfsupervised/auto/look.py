@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from selfsupervised.noise.cleaning import clean_channels, clean_plane, joined
-from selfsupervised.noise.measure import noise_of_plane
+from selfsupervised.noise.measure import noise_of_channels
 from selfsupervised.noise.model import ImageNoise
 
 # Edge above which the noise is estimated from parts of the image.
@@ -38,6 +38,12 @@ class Look:
         """Whether neighbours share noise in some channel."""
         return any(any(channel.correlation) for channel in self.noise.channels)
 
+    @property
+    def shared(self):
+        """Whether neighbours share noise in all channels with noise, and how they do is known."""
+        noisy = [channel for channel in self.noise.channels if channel.level]
+        return bool(noisy) and all(channel.autocovariance is not None for channel in noisy)
+
     def first_steps(self):
         """What was taken out before, in words; empty if nothing was."""
         steps = []
@@ -64,7 +70,7 @@ def look_at(image, channel_axis):
     Look
     """
     cleaned = clean_channels(image, channel_axis)
-    channels = tuple(noise_of_plane(_part(whole)) for whole in cleaned)
+    channels = noise_of_channels([_part(whole) for whole in cleaned])
     many = any(found.many for found in cleaned)
     return Look(joined(cleaned, channel_axis), ImageNoise(channels, channel_axis), many)
 

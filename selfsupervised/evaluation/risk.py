@@ -95,7 +95,7 @@ def estimated_risk(
     images = Measurement.of_images(X, channel_axis=axis, caller="estimated_risk")
     total, count = 0.0, 0
     for number, image in enumerate(images):
-        known = _noise_of(noise, number, image, axis)
+        known = noise_for(noise, number, image, axis)
         if method == "sure":
             errors = sure(denoiser, image, known, random_state=random_state)
         else:
@@ -155,15 +155,13 @@ class RiskScorer(BaseEstimator):
         return -estimated_risk(estimator, X, **self.get_params(deep=False))
 
 
-def _noise_of(noise, number, image, channel_axis):
+def noise_for(noise, number, image, channel_axis):
+    """The noise of one of many images: as it was given, or measured."""
     if noise is None:
         return measure_noise(image, channel_axis)
     found = noise if isinstance(noise, ImageNoise) else noise[number]
     if not isinstance(found, ImageNoise):
-        raise TypeError(
-            f"estimated_risk expected noise as estimate_noise(image, 'full') gives it; got "
-            f"{found!r}."
-        )
+        raise TypeError(f"Expected noise as estimate_noise(image, 'full') gives it; got {found!r}.")
     return found
 
 

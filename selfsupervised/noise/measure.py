@@ -10,16 +10,16 @@ from selfsupervised.noise.cleaning import clean_channels
 from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.drawn import (
     MANY_CONSTANT_SHARE,
-    MAX_CONSTANT_SHARE,
-    MIN_CONSTANT_VALUES,
     constant_blocks,
+    is_drawn,
 )
-from selfsupervised.noise.flat_level import flat_level, narrow_slope
+from selfsupervised.noise.flat_level import FlatLevel, flat_level, narrow_slope
 from selfsupervised.noise.flat_places import measured_channels
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.noise.model import ChannelNoise, ImageNoise
-from selfsupervised.noise.similar_blocks import similar_block_correlation
+from selfsupervised.noise.shared import shared_noise
+from selfsupervised.noise.similar_blocks import similar_block_correlation, similar_block_level
 
 # Noise counts as growing with the signal from this ratio of standard deviations on, bright to
 # dark; a stabilizer that is not needed costs a little.
@@ -29,6 +29,10 @@ MIN_STD_RATIO_TO_GROW = 1.2
 MAX_TEXTURE_RATIO = 1.15
 # With fewer flat places than this the level is an upper bound only.
 FEW_FLAT_SHARE = 0.01
+# Unless the noise is white and of different strength: levels of flat and other places, correlation
+# of similar blocks and their level, both as shares of the higher level.
+MIN_PLACES_RATIO, MAX_SIMILAR_IF_WHITE, MIN_SIMILAR_LEVEL_RATIO = 2.0, 0.12, 0.6
+FEW_FLAT_ERROR = 0.1
 # Values in steps: a level below half a step is rounding, or a little less where it is seen in many
 # flat places, which rounding alone leaves constant. Photographs come in steps, and have a
 # grain of their own of up to a few of 256; where little is flat, nobody can tell.
@@ -38,6 +42,10 @@ MANY_FLAT_SHARE = 0.15
 MIN_LEVEL_SHARE = 0.002
 ROUNDED_STEPS, MIN_ROUNDED_SHARE, ROUNDED_SMOOTHING_PIXELS = 0.9, 0.02, 1.5
 GRAIN_STEPS, N_GREY_LEVELS = (2.5, 4.0), 255
+# Neighbours share noise in all channels if they do in one out of so many.
+MIN_SHARING_PARTS = 2
+# Of noise that neighbours share, the level is known to about this factor.
+LEVEL_RATIO_OF_SHARED = 1.3
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
 # Without flat places, what differs between blocks that are alike is texture from here on.
@@ -57,17 +65,40 @@ def measure_noise(image, channel_axis=None):
     -------
     ImageNoise
     """
-    channels = tuple(map(noise_of_plane, clean_channels(image, channel_axis)))
-    return ImageNoise(channels, channel_axis)
+    return ImageNoise(noise_of_channels(clean_channels(image, channel_axis)), channel_axis)
 
 
-def noise_of_plane(cleaned):
+def noise_of_channels(planes):
+    """The noise of each channel of an image.
+
+    Where neighbours share noise in half of the channels, they do in all: a sensor and what its
+    images went through are the same for all.
+
+    Parameters
+    ----------
+    planes : list of Cleaned
+        From `clean_channels`.
+
+    Returns
+    -------
+    tuple of ChannelNoise
+    """
+    found = [noise_of_plane(plane) for plane in planes]
+    sharing = sum(channel.autocovariance is not None for channel in found)
+    if 0 < sharing < len(found) <= MIN_SHARING_PARTS * sharing:
+        found = [noise_of_plane(plane, sharing=True) for plane in planes]
+    return tuple(found)
+
+
+def noise_of_plane(cleaned, sharing=False):
     """The noise of one channel.
 
     Parameters
     ----------
     cleaned : Cleaned
         From `clean_plane`.
+    sharing : bool, default=False
+        Whether it is known that neighbours share it.
 
     Returns
     -------
@@ -88,7 +119,16 @@ def noise_of_plane(cleaned):
         level = float(np.sqrt(counted * channel.mean()))
         of_counts = NoiseModel(counted, 0.0)
         return ChannelNoise(level, 0.9 * level, 1.1 * level, 1.0, of_counts, **found)
-    level, low, high, flat_share = _level(channel, counts, found["step"])
+    constant, _, _ = constant_blocks(channel)
+    flat = flat_level(channel, counts) if channel.ndim > 1 else FlatLevel(noise_level(channel), 1.0)
+    # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
+    if constant < MANY_CONSTANT_SHARE:
+        autocovariance = shared_noise(channel, flat, sure=sharing)
+        if autocovariance is not None:
+            return _sharing(autocovariance, flat.share, found)
+    if is_drawn(channel):
+        return ChannelNoise(0.0, 0.0, 0.0, **found)
+    level, low, high, flat_share = _level(channel, flat, found["step"])
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
     line = _line(plane, channel, counts) if channel.ndim > 1 else None
@@ -103,16 +143,27 @@ def _line(plane, channel, counts):
     return line if believed else None
 
 
-def _level(channel, counts, step):
+def _sharing(autocovariance, flat_share, found):
+    """Noise that neighbours share, as strong everywhere."""
+    centre = tuple(size // 2 for size in autocovariance.shape)
+    variance = autocovariance[centre]
+    neighbours = np.array([autocovariance[tuple(lag)] for lag in centre + np.eye(2, dtype=int)])
+    lags = tuple(float(lag) for lag in np.clip(neighbours / variance, 0.0, 0.95))
+    level, known = float(np.sqrt(variance)), {**found, "correlation": lags}
+    low, high = level / LEVEL_RATIO_OF_SHARED, level * LEVEL_RATIO_OF_SHARED
+    return ChannelNoise(level, low, high, flat_share, **known, autocovariance=autocovariance)
+
+
+def _level(channel, flat, step):
     """Level, its interval, and the share of flat places."""
-    constant, inner, n_values = constant_blocks(channel)
-    if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:
-        return 0.0, 0.0, 0.0, 0.0
+    constant, _, _ = constant_blocks(channel)
     high = noise_level(channel)
-    low, flat_share = flat_level(channel, counts) if channel.ndim > 1 else (high, 1.0)
+    low, flat_share = flat
     if constant > MANY_CONSTANT_SHARE and flat_share < 2 * FEW_FLAT_SHARE:
         return 0.0, 0.0, 0.0, 0.0
     level = high if high <= MAX_TEXTURE_RATIO * low else low
+    if flat_share < MANY_FLAT_SHARE and _differs_by_place(channel, low, high):
+        return float(high), 0.0, float(high) * (1 + FEW_FLAT_ERROR), float(flat_share)
     least = FLAT_ROUNDING_STEPS if flat_share > MANY_FLAT_SHARE else ROUNDING_STEPS
     if level < least * step or (level < step and _only_rounded(channel, step)):
         return 0.0, 0.0, 0.0, flat_share
@@ -131,6 +182,19 @@ def _level(channel, counts, step):
     error = 2 * 1.2 / np.sqrt(n_flat) + 0.02
     low = 0.0 if flat_share < FEW_FLAT_SHARE else min(low, level) * (1 - error)
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
+
+
+def _differs_by_place(channel, low, high):
+    """Whether noise is white, but weak in the few flat places and strong elsewhere.
+
+    So it is where light is counted and the background is dark. Blocks that are alike then differ by
+    white noise of the higher level, and not, as in text, of the lower.
+    """
+    if channel.ndim != 2 or not high > MIN_PLACES_RATIO * low:
+        return False
+    similar = np.abs(similar_block_correlation(channel))
+    white = bool((similar < MAX_SIMILAR_IF_WHITE).all())
+    return white and similar_block_level(channel) > MIN_SIMILAR_LEVEL_RATIO * high
 
 
 def _only_rounded(channel, step):

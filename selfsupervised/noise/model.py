@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the noise of one image is, all of it in one object, and how sure each part is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from selfsupervised.core.types import Array, RandomState
 from selfsupervised.core.validation import check_channel_axis
 from selfsupervised.noise.line import NoiseModel
+from selfsupervised.noise.spectrum import filtered, root_spectrum
 
 SMOOTHING_PIXELS = 1.0  # of an image, before the strength of its noise is read off it
 
@@ -42,6 +43,9 @@ class ChannelNoise:
         of the image.
     step : float
         In which the values come, in units of the image; 0 if they come in none.
+    autocovariance : ndarray of odd sizes or None
+        Covariance of the noise between pixels at each lag, in squared units of the image, lag 0 at
+        the centre; None for white noise, and where more than `correlation` cannot be told.
     """
 
     level: float
@@ -53,6 +57,7 @@ class ChannelNoise:
     outlier_share: float = 0.0
     line_offsets: tuple[float, ...] = (0.0, 0.0)
     step: float = 0.0
+    autocovariance: Array | None = field(default=None, compare=False, repr=False)
 
     @property
     def grows(self) -> bool:
@@ -63,6 +68,13 @@ class ChannelNoise:
     def as_line(self) -> NoiseModel:
         """Gain and variance, the gain 0 for noise that is as strong everywhere."""
         return self.line or NoiseModel(0.0, self.level**2)
+
+    def as_strong_as(self, level: float) -> "ChannelNoise":
+        """The same, but of this standard deviation everywhere."""
+        shared = self.autocovariance
+        if shared is not None:
+            shared = shared * (level / self.level) ** 2
+        return replace(self, level=level, line=None, autocovariance=shared)
 
     def std(self, signal: Any) -> Any:
         """Standard deviation where the clean image is `signal`, in units of the image."""
@@ -142,8 +154,7 @@ class ImageNoise:
 
     def as_strong_as(self, level: float) -> "ImageNoise":
         """The same, as strong everywhere and in all channels: of this standard deviation."""
-        channels = (replace(c, level=level, line=None) for c in self.channels)
-        return replace(self, channels=tuple(channels))
+        return replace(self, channels=tuple(c.as_strong_as(level) for c in self.channels))
 
     def std(self, image: Array) -> Array:
         """Standard deviation of the noise at each pixel.
@@ -184,7 +195,7 @@ class ImageNoise:
         for noise, plane in zip(self.channels, self._planes(image), strict=True):
             white = rng.normal(size=plane.shape).astype(plane.dtype, copy=False)
             std = noise.std(gaussian_filter(plane, SMOOTHING_PIXELS) if noise.grows else 0.0)
-            drawn.append(std * _correlated(white, noise.correlation))
+            drawn.append(std * _shared(white, noise))
         return self._joined(drawn).astype(image.dtype, copy=False)
 
     def _planes(self, image):
@@ -198,6 +209,14 @@ class ImageNoise:
 
     def _joined(self, planes):
         return planes[0] if self.channel_axis is None else np.stack(planes, axis=-1)
+
+
+def _shared(white, noise):
+    """White noise of unit variance, filtered so that neighbours share it as they do in `noise`."""
+    if noise.autocovariance is None:
+        return _correlated(white, noise.correlation)
+    root = root_spectrum(noise.autocovariance, white.shape)
+    return (filtered(white, root) / noise.level).astype(white.dtype, copy=False)
 
 
 def _correlated(white, correlation):

@@ -35,9 +35,36 @@ def similar_block_correlation(channel, random_state=0):
     ndarray of shape (2,)
         About zero for white noise; NaN where the image is too small to hold similar blocks.
     """
+    differences = _differences(channel, random_state)
+    return np.full(2, np.nan) if differences is None else _correlation(differences)
+
+
+def similar_block_level(channel, random_state=0):
+    """Level of white noise in a typical place, from what blocks that are alike differ by.
+
+    Parameters
+    ----------
+    channel : ndarray of 2 axes
+        Float image without NaN.
+    random_state : int
+        Seed of the blocks that are looked at.
+
+    Returns
+    -------
+    float
+        In units of the image; NaN where it is too small.
+    """
+    differences = _differences(channel, random_state)
+    if differences is None:
+        return np.nan
+    return float(np.median(np.sqrt(np.square(differences).mean(axis=(1, 2)) / 2)))
+
+
+def _differences(channel, random_state):
+    """Differences of the blocks that are most alike; None where the image is too small."""
     edge = BLOCK_EDGE_PIXELS
     if min(channel.shape) < edge + MIN_DISTANCE_PIXELS:
-        return np.full(2, np.nan)
+        return None
     rng = np.random.default_rng(random_state)
     smooth = gaussian_filter(channel, SMOOTHING_PIXELS)
     positions = [size - edge + 1 for size in channel.shape]
@@ -59,7 +86,7 @@ def similar_block_correlation(channel, random_state=0):
     chosen = np.concatenate([part[np.argsort(least[part])[:n_best]] for part in strata])
     blocks = sliding_window_view(channel, (edge, edge))
     pairs = zip(candidates[chosen], candidates[partner[chosen]], strict=True)
-    return _correlation(np.stack([blocks[tuple(a)] - blocks[tuple(b)] for a, b in pairs]))
+    return np.stack([blocks[tuple(a)] - blocks[tuple(b)] for a, b in pairs])
 
 
 def _correlation(differences):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.fft import dctn
+from scipy.fft import dctn, irfftn, rfftn
 from scipy.stats import norm
 
 from selfsupervised.core.measurement import Measurement
@@ -86,20 +86,26 @@ def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Arra
 
 def _autocovariance(channel):
     """That of one channel, up to lags of half a block."""
-    power = np.mean([_power(blocks) for blocks in _by_brightness(channel)], axis=0)
+    edge = BLOCK_EDGE_PIXELS[channel.ndim]
+    return autocovariance_of([flat_power(c) for c in cosines_by_brightness(channel, edge)])
+
+
+def autocovariance_of(powers):
+    """From the power at each frequency at some brightnesses, up to lags of half a block."""
+    power = np.mean(powers, axis=0)
     # Cosines of a block stand for frequencies from 0 to half a cycle a pixel, and for their mirror.
     edge = len(power)
-    power = np.pad(power, [(0, 1)] * channel.ndim, mode="edge")
+    power = np.pad(power, [(0, 1)] * power.ndim, mode="edge")
     mirrored = np.abs(np.fft.fftfreq(2 * edge, 1 / (2 * edge))).astype(int)
-    spectrum = power[np.ix_(*[mirrored] * channel.ndim)]
+    spectrum = power[np.ix_(*[mirrored] * power.ndim)]
     covariance = np.fft.fftshift(np.fft.ifftn(spectrum).real)
     inside = slice(edge - edge // 2, edge + edge // 2 + 1)
-    return covariance[(inside,) * channel.ndim]
+    return covariance[(inside,) * power.ndim]
 
 
-def _by_brightness(channel):
-    """Blocks by the brightness they have on average, (n_blocks, *block) each, a few or many."""
-    edge, n_axes = BLOCK_EDGE_PIXELS[channel.ndim], channel.ndim
+def cosines_by_brightness(channel, edge):
+    """Cosines of blocks, by the brightness they have on average: (n_blocks, *block) each."""
+    n_axes = channel.ndim
     step = max(2, int((channel.size / MAX_BLOCKS) ** (1 / n_axes)))
     windows = sliding_window_view(channel, (edge,) * n_axes)[(slice(None, None, step),) * n_axes]
     blocks = windows.reshape(-1, *[edge] * n_axes)
@@ -114,21 +120,25 @@ def _by_brightness(channel):
             f"image first, by fill_missing."
         )
     order = np.argsort(blocks.mean(axis=within), kind="stable")
-    return [blocks[part] for part in np.array_split(order, N_BRIGHTNESSES) if len(part)]
+    parts = [blocks[part] for part in np.array_split(order, N_BRIGHTNESSES) if len(part)]
+    return [dctn(part, axes=within, norm="ortho") for part in parts]
 
 
-def _power(blocks):
-    """Power of the noise at each frequency, of the flattest blocks of one brightness."""
-    axes = tuple(range(1, blocks.ndim))
-    cosines = dctn(blocks, axes=axes, norm="ortho")
-    frequency = np.indices(blocks.shape[1:])
-    total, squared = frequency.sum(axis=0), np.square(frequency).sum(axis=0)
+def power_of_flattest(cosines):
+    """Power at each frequency of the flattest blocks of one brightness, their own structure too."""
+    total = np.indices(cosines.shape[1:]).sum(axis=0)
     low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
     flattest = np.argsort(np.square(cosines[:, low]).sum(axis=1), kind="stable")
-    n_flat = max(MIN_FLAT_BLOCKS, int(FLAT_BLOCK_SHARE * len(blocks)))
+    n_flat = max(MIN_FLAT_BLOCKS, int(FLAT_BLOCK_SHARE * len(cosines)))
     # The median, which a few coefficients of structure do not move.
-    amplitude = np.median(np.abs(cosines[flattest[:n_flat]]), axis=0) / norm.ppf(0.75)
-    power = np.square(amplitude)
+    return np.square(np.median(np.abs(cosines[flattest[:n_flat]]), axis=0) / norm.ppf(0.75))
+
+
+def flat_power(cosines):
+    """Power of the noise at each frequency, of the flattest blocks of one brightness."""
+    power = power_of_flattest(cosines)
+    frequency = np.indices(power.shape)
+    total, squared = frequency.sum(axis=0), np.square(frequency).sum(axis=0)
     fitted = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)
     if not power[fitted].all():  # drawn, not measured
         return np.where(total < FIRST_NOISE_FREQUENCY, power[fitted].mean(), power)
@@ -136,3 +146,35 @@ def _power(blocks):
     (constant, slope), *_ = np.linalg.lstsq(terms, np.log(power[fitted]), rcond=None)
     gaussian = np.exp(constant + min(slope, 0.0) * squared)
     return np.where(total < FIRST_NOISE_FREQUENCY, gaussian, power)
+
+
+def faded(autocovariance):
+    """Falling to 0 just beyond the largest lag, by a cosine along each axis."""
+    for axis, size in enumerate(autocovariance.shape):
+        lag = np.abs(np.arange(size) - size // 2) / (size // 2 + 1)
+        line = (1 + np.cos(np.pi * lag)) / 2
+        others = [other for other in range(autocovariance.ndim) if other != axis]
+        autocovariance = autocovariance * np.expand_dims(line, others)
+    return autocovariance
+
+
+def root_spectrum(autocovariance, shape, floor=0.0):
+    """Root of the power of the noise at each frequency of an image of `shape`.
+
+    Where the power is less than a share `floor` of its peak, it is taken as that share.
+    """
+    half = [size // 2 for size in autocovariance.shape]
+    circle = np.zeros(shape)
+    # Lags that are longer than the image come round it.
+    lags = np.meshgrid(*(np.arange(-n, n + 1) for n in half), indexing="ij")
+    places = tuple(lag % size for lag, size in zip(lags, shape, strict=True))
+    np.add.at(circle, places, autocovariance)
+    power = rfftn(circle).real
+    # A smooth maximum, so that the filters fade within a few pixels. What is above the floor has
+    # unit power then, and what is below it less: told that all has, a denoiser is careful there.
+    return np.sqrt(np.hypot(power, floor * power.max()))
+
+
+def filtered(plane, response):
+    """A plane with its Fourier transform multiplied by a response."""
+    return irfftn(rfftn(plane) * response, plane.shape)

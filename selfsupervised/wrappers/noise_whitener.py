@@ -5,13 +5,18 @@
 from numbers import Real
 
 import numpy as np
-from scipy.fft import irfftn, rfftn
 
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.types import ArrayLike, Estimator
 from selfsupervised.noise.level import noise_level
-from selfsupervised.noise.spectrum import MIN_EDGE_PIXELS, noise_autocovariance
+from selfsupervised.noise.spectrum import (
+    MIN_EDGE_PIXELS,
+    faded,
+    filtered,
+    noise_autocovariance,
+    root_spectrum,
+)
 from selfsupervised.wrappers.function import check_learns_nothing, denoiser_for, output_of
 
 # How far the image is mirrored at its border, in pixels: as far as the filters reach.
@@ -68,6 +73,7 @@ class NoiseWhitener(ImageDenoiser):
     """
 
     _image_units = {"autocovariance": 2}
+    _noise_variance_parameters = ("autocovariance",)
     _parameter_constraints: dict = {
         **ImageDenoiser._parameter_constraints,
         "denoiser": "no_validation",
@@ -106,12 +112,12 @@ class NoiseWhitener(ImageDenoiser):
         mean = channels.mean(axis=tuple(range(n_spatial)))
         padded = np.pad(channels - mean, [(margin, margin)] * n_spatial + [(0, 0)], "symmetric")
         shape = padded.shape[:-1]
-        roots = [_root_spectrum(each, shape, self.floor) for each in covariances]
-        white = _filtered(padded, [1 / root for root in roots])
+        roots = [root_spectrum(each, shape, self.floor) for each in covariances]
+        white = _by_channel(padded, [1 / root for root in roots])
         inner = denoiser_for(self.denoiser, self.channel_axis)
         shown = white if self.channel_axis is not None else white[..., 0]
         out = output_of(inner, shown, type(self).__name__)
-        out = _filtered(out.reshape(padded.shape), roots)
+        out = _by_channel(out.reshape(padded.shape), roots)
         inside = (slice(margin, -margin),) * n_spatial
         return (out[inside] + mean).reshape(image.shape)
 
@@ -123,8 +129,7 @@ class NoiseWhitener(ImageDenoiser):
             return [np.full((1,) * n_spatial, level**2)] * n_channels
         if self.autocovariance is None:
             found = noise_autocovariance(channels, channel_axis=-1)
-            fade = _fade(found.shape[:-1])
-            return [fade * found[..., c] for c in range(n_channels)]
+            return [faded(found[..., c]) for c in range(n_channels)]
         given = np.asarray(self.autocovariance, dtype=float)
         shared = given.ndim == n_spatial
         lags = given.shape if shared else given.shape[:-1]
@@ -140,34 +145,6 @@ class NoiseWhitener(ImageDenoiser):
         return [given if shared else given[..., c] for c in range(n_channels)]
 
 
-def _fade(shape):
-    """1 at the centre, falling to 0 just beyond the largest lag, by a cosine along each axis."""
-    fade = np.ones(shape)
-    for axis, size in enumerate(shape):
-        lag = np.abs(np.arange(size) - size // 2) / (size // 2 + 1)
-        line = (1 + np.cos(np.pi * lag)) / 2
-        fade *= np.expand_dims(line, [other for other in range(len(shape)) if other != axis])
-    return fade
-
-
-def _root_spectrum(autocovariance, shape, floor):
-    """Root of the power of the noise at each frequency of an image of `shape`."""
-    half = [size // 2 for size in autocovariance.shape]
-    circle = np.zeros(shape)
-    # Lags that are longer than the image come round it.
-    lags = np.meshgrid(*(np.arange(-n, n + 1) for n in half), indexing="ij")
-    places = tuple(lag % size for lag, size in zip(lags, shape, strict=True))
-    np.add.at(circle, places, autocovariance)
-    power = rfftn(circle).real
-    # A smooth maximum, so that the filters fade within a few pixels. What is above the floor has
-    # unit power then, and what is below it less: told that all has, a denoiser is careful there.
-    return np.sqrt(np.hypot(power, floor * power.max()))
-
-
-def _filtered(channels, responses):
-    """Each channel with its Fourier transform multiplied by a response."""
-    shape = channels.shape[:-1]
-    return np.stack(
-        [irfftn(rfftn(channels[..., c]) * response, shape) for c, response in enumerate(responses)],
-        axis=-1,
-    )
+def _by_channel(channels, responses):
+    planes = zip(np.moveaxis(channels, -1, 0), responses, strict=True)
+    return np.stack([filtered(plane, response) for plane, response in planes], axis=-1)

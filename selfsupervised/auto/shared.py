@@ -1,0 +1,104 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""For noise that neighbours share: whitened, and taken from pixels that lie apart, and combined.
+
+The first keeps detail where the spectrum of the noise is known well; the second does not need to
+know it, and suits images that are smoother than their pixels, as those of most cameras and
+microscopes are.
+"""
+
+import numpy as np
+
+from selfsupervised.auto.candidates import nothing
+from selfsupervised.auto.crops import sample
+from selfsupervised.auto.threads import in_all_threads
+from selfsupervised.classical import NLRidgeDenoiser
+from selfsupervised.noise.model import ImageNoise
+from selfsupervised.wrappers.noise_whitener import NoiseWhitener
+from selfsupervised.wrappers.stacking import StackingDenoiser
+from selfsupervised.wrappers.subsampled import SubsampledDenoiser
+
+# Along axes where neighbours share less, pixels need not lie apart.
+MIN_CORRELATION, STRIDE_PIXELS, SMOOTHING_PIXELS = 0.1, 3, 0.7
+# What is known of the noise lacks its lowest frequencies, which whitening then leaves; so half of
+# the weights are equal.
+SHRINKAGE = 0.5
+MIN_GAIN_DB = 0.3
+
+
+def members(channel):
+    """The denoisers that are combined, by name.
+
+    Parameters
+    ----------
+    channel : ChannelNoise
+        With an autocovariance.
+
+    Returns
+    -------
+    list of (str, estimator)
+    """
+    whitened = NoiseWhitener(NLRidgeDenoiser(1.0), autocovariance=channel.autocovariance)
+    stride = tuple(STRIDE_PIXELS if lag > MIN_CORRELATION else 1 for lag in channel.correlation)
+    told = NLRidgeDenoiser(channel.level)
+    apart = SubsampledDenoiser(told, stride=stride, smoothing=SMOOTHING_PIXELS)
+    return [("whitened", whitened), ("apart", apart)]
+
+
+def for_shared_noise(plane, channel, seed):
+    """The fitted combination of denoisers for a plane, and whether it is worth while.
+
+    Parameters
+    ----------
+    plane : ndarray of 2 axes
+        Floats; NaN means "not measured".
+    channel : ChannelNoise
+        Its noise; with a level of zero nothing is done.
+    seed : int
+
+    Returns
+    -------
+    denoiser : estimator
+    worth_it : bool
+        Whether its estimated error is clearly less than that of doing nothing.
+    """
+    if not channel.level:
+        return nothing(None).fit(plane[None]), False
+    stack = StackingDenoiser(
+        members(channel), noise=ImageNoise((channel,)), shrinkage=SHRINKAGE, random_state=seed
+    )
+    (stack,) = in_all_threads([stack])
+    stack.fit(sample(plane, None))
+    *_, combined, asis = stack.risks_
+    return stack, bool(gain(combined, asis) > MIN_GAIN_DB)
+
+
+def gain(error, before):
+    """In dB; an error that cannot be told from zero is a thousandth of what it was."""
+    return 10 * np.log10(before / max(error, 1e-3 * before))
+
+
+def explain_shared(channel, denoiser, share):
+    """Print what the noise is and what was done.
+
+    Parameters
+    ----------
+    channel : ChannelNoise
+    denoiser : estimator
+    share : float
+        0 if the image is returned as it was.
+    """
+    print(ImageNoise((channel,)).describe())
+    if share == 0:
+        print("chosen: the image as it is; nothing that was tried is sure to improve it")
+        return
+    *each, combined, asis = denoiser.risks_
+    names = [name for name, _ in denoiser.estimators]
+    weights = ", ".join(
+        f"{weight:.0%} {name}" for weight, name in zip(denoiser.weights_, names, strict=True)
+    )
+    print(
+        f"chosen: a combination of denoisers for noise that neighbours share ({weights}): "
+        f"estimated error {combined:.6g} against {min(each):.6g} of the best of them and {asis:.6g} of the "
+        f"image as it is"
+    )

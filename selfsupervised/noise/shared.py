@@ -1,0 +1,130 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Whether neighbouring pixels share noise, as after demosaicking, JPEG, resampling or optics.
+
+Such noise and fine texture look alike, and no single sign tells them apart. Together these do, on
+the images on which they were measured:
+
+- noise is as strong in all flat blocks, while texture is weak in some of them;
+- noise has no more power at low frequencies than at middle ones, while what is shown has;
+- noise is left in the differences of blocks that show the same, while structure cancels;
+- what cameras have smoothed has next to no power at the highest frequencies.
+"""
+
+import numpy as np
+
+from selfsupervised.noise.similar_blocks import similar_block_correlation
+from selfsupervised.noise.spectrum import (
+    BLOCK_EDGE_PIXELS,
+    FIRST_NOISE_FREQUENCY,
+    LAST_FITTED_FREQUENCY,
+    autocovariance_of,
+    cosines_by_brightness,
+    faded,
+    flat_power,
+    power_of_flattest,
+)
+
+# White noise leaves many places flat but for its level, and differences of blocks uncorrelated.
+MAX_FLAT_SHARE, MIN_SIMILAR_CORRELATION = 0.1, 0.1
+# Strong noise: its level over that of the white part, the quietest tenth of blocks over the
+# quietest three tenths, and low frequencies over middle ones, more where blocks are surely alike.
+MIN_LEVEL_RATIO, MIN_CORRELATION, MIN_EVENNESS, MAX_LOW_RATIO = 1.5, 0.2, 0.65, 1.9
+SURE_EVENNESS, SURE_SIMILAR_CORRELATION = 0.75, 0.45
+EVEN, MAX_LOW_RATIO_IF_EVEN, MAX_LOW_RATIO_IF_SURE = 0.8, 2.3, 3.4
+# Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
+# how strong it may be, in shares of the range of the image.
+MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 14.0, 0.15, 0.02
+MIN_SMOOTHED_SIMILAR_CORRELATION, MIN_SMOOTHED_EVENNESS = 0.4, 0.36
+FIRST_HIGHEST_FREQUENCY = 15
+# Larger blocks see lower frequencies, and more structure; they are believed up to this ratio of
+# levels.
+LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_LEVEL_RATIO = 32, 1.25
+QUIETEST, QUIET = 0.1, 0.3
+MIN_SHARED_EDGE_PIXELS = 128  # smaller images hold too few blocks to tell
+
+
+def shared_noise(channel, flat, sure=False):
+    """Autocovariance of noise that neighbours share.
+
+    Parameters
+    ----------
+    channel : ndarray of 2 axes
+        Float image without NaN.
+    flat : FlatLevel
+        Level of white noise in its flat places.
+    sure : bool, default=False
+        Whether it is known from elsewhere, other channels say, that they do.
+
+    Returns
+    -------
+    ndarray of odd sizes or None
+        In squared units of the image, lag 0 at the centre; None if they share none, or nobody can
+        tell.
+    """
+    edge = BLOCK_EDGE_PIXELS[2]
+    if channel.ndim != 2 or min(channel.shape) < MIN_SHARED_EDGE_PIXELS:
+        return None
+    if not sure and flat.share >= MAX_FLAT_SHARE:
+        return None
+    similar = similar_block_correlation(channel)
+    if not sure and not np.nanmax(similar, initial=0.0) > MIN_SIMILAR_CORRELATION:
+        return None
+    cosines = cosines_by_brightness(channel, edge)
+    found = autocovariance_of([flat_power(part) for part in cosines])
+    if not (sure or _believed(channel, flat.level, similar, cosines, found)):
+        return None
+    large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS)
+    larger = autocovariance_of([flat_power(part) for part in large])
+    if larger.max() <= MAX_LARGE_LEVEL_RATIO**2 * found.max():
+        found = larger
+    return faded(found) if found.max() > 0 else None
+
+
+def _believed(channel, white_level, similar, cosines, autocovariance):
+    """Whether this is noise, and not texture."""
+    variance = autocovariance.max()
+    centre = autocovariance.shape[0] // 2
+    neighbours = autocovariance[centre + 1, centre], autocovariance[centre, centre + 1]
+    if not max(neighbours) > MIN_CORRELATION * variance:
+        return False
+    level = np.sqrt(variance)
+    evenness = float(np.median([_evenness(part) for part in cosines]))
+    low, middle, highest = _bands(cosines)
+    strong = (
+        level > MIN_LEVEL_RATIO * white_level
+        and evenness > MIN_EVENNESS
+        and low < _max_low_ratio(evenness, max(similar)) * middle
+    )
+    weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level
+    smoothed = (
+        weak
+        and middle > MIN_SMOOTHED_RATIO * highest
+        and min(similar) > MIN_SMOOTHED_SIMILAR_CORRELATION
+        and evenness > MIN_SMOOTHED_EVENNESS
+    )
+    return bool(strong or smoothed)
+
+
+def _max_low_ratio(evenness, similar):
+    if evenness > SURE_EVENNESS and similar > SURE_SIMILAR_CORRELATION:
+        return MAX_LOW_RATIO_IF_SURE
+    return MAX_LOW_RATIO_IF_EVEN if evenness > EVEN else MAX_LOW_RATIO
+
+
+def _evenness(cosines):
+    """Power of the quietest blocks over that of quiet ones; near 1 for noise alone."""
+    total = np.indices(cosines.shape[1:]).sum(axis=0)
+    power = np.square(cosines[:, total >= FIRST_NOISE_FREQUENCY]).sum(axis=1)
+    quietest, quiet = np.quantile(power, (QUIETEST, QUIET))
+    return quietest / quiet if quiet > 0 else 0.0
+
+
+def _bands(cosines):
+    """Mean power in the flattest blocks at low, middle and the highest frequencies."""
+    power = np.mean([power_of_flattest(part) for part in cosines], axis=0)
+    total = np.indices(power.shape).sum(axis=0)
+    low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
+    middle = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)
+    highest = total >= FIRST_HIGHEST_FREQUENCY
+    return power[low].mean(), power[middle].mean(), power[highest].mean()
