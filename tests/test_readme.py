@@ -86,6 +86,13 @@ def _train_little(monkeypatch):
     from selfsupervised.images._network import NetworkDenoiser
     from selfsupervised.images._sampled import SampledDenoiser
 
+    def fit(self, *args, whole=ss.NegativeBinomialAutoencoder.fit, **kwargs):
+        asked, self.max_steps = self.max_steps, N_STEPS
+        whole(self, *args, **kwargs).max_steps = asked
+        return self
+
+    monkeypatch.setattr(ss.NegativeBinomialAutoencoder, "fit", fit)
+
     for cls in (NetworkDenoiser, SampledDenoiser):
 
         def setting(self, name, whole=cls._setting):
