@@ -5,6 +5,7 @@
 import re
 import shlex
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +46,15 @@ def data():
     }
 
 
-def single_cells(counts, names):
+def single_cells(counts, names, monkeypatch):
     """The counts as an AnnData, and scanpy."""
     from anndata import AnnData
 
     scanpy = pytest.importorskip("scanpy")
     pytest.importorskip("igraph")
+    # Its default compiles for 20 s.
+    quick = partial(scanpy.pp.neighbors, method="gauss")
+    monkeypatch.setattr(scanpy.pp, "neighbors", quick)
     adata = AnnData(counts.astype(np.float32))
     adata.var_names = ["CST3", "LYZ", *names[2:]]
     adata.layers["counts"] = adata.X.copy()
@@ -66,7 +70,7 @@ def test_blocks_run(page, monkeypatch, tmp_path):
         if not HAS_SINGLECELL:
             pytest.skip("anndata is not installed")
         pytest.importorskip("matplotlib")
-        names |= single_cells(names["counts"], names["names"])
+        names |= single_cells(names["counts"], names["names"], monkeypatch)
     if re.search(r"Noise2Self|Self2Self|self2self|Autoencoder", everything):
         if not HAS_NETWORKS:
             pytest.skip("networks are not installed")
