@@ -38,6 +38,9 @@ def data():
         "next_noisy": next_noisy,
         "noisy_photo": np.stack([noisy] * 3, axis=-1) + rng.normal(0, 0.02, (32, 32, 3)),
         "stack": np.stack([noisy, next_noisy]),
+        "film": rng.normal(noisy[:20, :20], 0.1, (4, 20, 20)),
+        "channels": np.stack([noisy, next_noisy]),
+        "hyperstack": rng.normal(noisy[:16, :16], 0.1, (2, 4, 2, 16, 16)),
         "others": np.stack([next_noisy]),
         "scan": noisy,
         "scratches": rng.random(noisy.shape) < 0.05,
@@ -132,6 +135,10 @@ def test_commands_run(command, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scans").mkdir()
     tifffile.imwrite("noisy.tif", noisy)
+    if ".zarr" in command:
+        zarr = pytest.importorskip("zarr")
+        named = {"dimension_names": ["z", "y", "x"]}
+        zarr.create_array("volume.ome.zarr", data=np.stack([noisy] * 3), **named)
     for path in ("noisy.png", "scans/one.png"):
         io.fromarray(noisy).save(path)
     with warnings.catch_warnings():

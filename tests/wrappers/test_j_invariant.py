@@ -35,9 +35,7 @@ def changed_bits(denoise, X, partition, *, n_parts=1, part=0):
     return changed / total
 
 
-@pytest.mark.parametrize(
-    ("shape", "n_parts"), [((10, 11), 4), ((4, 5, 3), 9)], ids=["2d", "3d"]
-)
+@pytest.mark.parametrize(("shape", "n_parts"), [((10, 11), 4), ((4, 5, 3), 9)], ids=["2d", "3d"])
 @pytest.mark.parametrize("fill", FILLS, ids=str)
 @pytest.mark.parametrize("partition", PARTITIONS, ids=repr)
 @pytest.mark.parametrize("estimator", CLASSICAL_DENOISERS, ids=lambda e: type(e).__name__)
