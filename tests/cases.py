@@ -98,7 +98,7 @@ WRAPPED = [
     ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),
     ss.JInvariantWrapper(ss.TotalVariationDenoiser(max_num_iter=20)),
     ss.JInvariantWrapper(ss.VarianceStabilizer(ss.GaussianDenoiser())),
-    ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(9), fill="uniform"),
+    ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(4), fill="uniform"),
 ]
 COUNT_DENOISERS = [
     ss.CountNormalizer(),
