@@ -119,6 +119,17 @@ TABLE_ESTIMATORS = [
 ]
 
 
+def train_autoencoders_little(monkeypatch, n_steps):
+    """Autoencoders take so many steps, whatever they are asked for."""
+
+    def fit(self, *args, whole=ss.NegativeBinomialAutoencoder.fit, **kwargs):
+        asked, self.max_steps = self.max_steps, n_steps
+        whole(self, *args, **kwargs).max_steps = asked
+        return self
+
+    monkeypatch.setattr(ss.NegativeBinomialAutoencoder, "fit", fit)
+
+
 class Cropper(ss.MedianDenoiser):
     """Returns another shape than it was given."""
 

@@ -13,7 +13,13 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 import selfsupervised as ss
-from cases import HAS_NETWORKS, HAS_SINGLECELL, public, smooth_image
+from cases import (
+    HAS_NETWORKS,
+    HAS_SINGLECELL,
+    public,
+    smooth_image,
+    train_autoencoders_little,
+)
 
 ROOT = Path(ss.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -93,12 +99,7 @@ def _train_little(monkeypatch):
     from selfsupervised.images._network import NetworkDenoiser
     from selfsupervised.images._sampled import SampledDenoiser
 
-    def fit(self, *args, whole=ss.NegativeBinomialAutoencoder.fit, **kwargs):
-        asked, self.max_steps = self.max_steps, N_STEPS
-        whole(self, *args, **kwargs).max_steps = asked
-        return self
-
-    monkeypatch.setattr(ss.NegativeBinomialAutoencoder, "fit", fit)
+    train_autoencoders_little(monkeypatch, N_STEPS)
 
     for cls in (NetworkDenoiser, SampledDenoiser):
 
