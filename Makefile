@@ -21,7 +21,7 @@ TEST_READY = $(VENV)/.test-ready
 LOWEST_READY = $(VENV_LOWEST)/.test-ready
 
 # One thread per worker: the numerical libraries would otherwise each take every core.
-PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 MPLBACKEND=Agg
 
 # $(call install,environment,constraints,extras)
 define install

@@ -98,7 +98,7 @@ WRAPPED = [
     ss.JInvariantWrapper(ss.MedianDenoiser(), mix="optimal"),
     ss.JInvariantWrapper(ss.TotalVariationDenoiser(max_num_iter=20)),
     ss.JInvariantWrapper(ss.VarianceStabilizer(ss.GaussianDenoiser())),
-    ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(9), fill="uniform"),
+    ss.JInvariantWrapper(ss.WaveletDenoiser(), partition=ss.RandomPixels(4), fill="uniform"),
 ]
 COUNT_DENOISERS = [
     ss.CountNormalizer(),
@@ -117,6 +117,17 @@ TABLE_ESTIMATORS = [
     ss.PCARegression(n_components=1),
     ss.TableOutlierRemover(),
 ]
+
+
+def train_autoencoders_little(monkeypatch, n_steps):
+    """Autoencoders take so many steps, whatever they are asked for."""
+
+    def fit(self, *args, whole=ss.NegativeBinomialAutoencoder.fit, **kwargs):
+        asked, self.max_steps = self.max_steps, n_steps
+        whole(self, *args, **kwargs).max_steps = asked
+        return self
+
+    monkeypatch.setattr(ss.NegativeBinomialAutoencoder, "fit", fit)
 
 
 class Cropper(ss.MedianDenoiser):

@@ -1,12 +1,18 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
+import os
 from contextlib import contextmanager
 
-import numpy as np
-import pytest
-from joblib.externals.loky import get_reusable_executor
+# One thread a process, before any library looks: tests run in several processes, and threads
+# that wait for each other spin. Numba, which scanpy uses, sets the number that torch takes, too.
+for library in ("MKL", "NUMBA", "OMP", "OPENBLAS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
-from cases import HAS_NETWORKS, smooth_image
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from joblib.externals.loky import get_reusable_executor  # noqa: E402
+
+from cases import HAS_NETWORKS, smooth_image  # noqa: E402
 
 ANSWERS = {"no": [False], "yes": [True], "both": [False, True]}
 

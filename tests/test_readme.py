@@ -5,6 +5,7 @@
 import re
 import shlex
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,13 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 import selfsupervised as ss
-from cases import HAS_NETWORKS, HAS_SINGLECELL, public, smooth_image
+from cases import (
+    HAS_NETWORKS,
+    HAS_SINGLECELL,
+    public,
+    smooth_image,
+    train_autoencoders_little,
+)
 
 ROOT = Path(ss.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -37,6 +44,9 @@ def data():
         "next_noisy": next_noisy,
         "noisy_photo": np.stack([noisy] * 3, axis=-1) + rng.normal(0, 0.02, (32, 32, 3)),
         "stack": np.stack([noisy, next_noisy]),
+        "film": rng.normal(noisy[:20, :20], 0.1, (4, 20, 20)),
+        "channels": np.stack([noisy, next_noisy]),
+        "hyperstack": rng.normal(noisy[:16, :16], 0.1, (2, 4, 2, 16, 16)),
         "others": np.stack([next_noisy]),
         "scan": noisy,
         "scratches": rng.random(noisy.shape) < 0.05,
@@ -45,12 +55,15 @@ def data():
     }
 
 
-def single_cells(counts, names):
+def single_cells(counts, names, monkeypatch):
     """The counts as an AnnData, and scanpy."""
     from anndata import AnnData
 
     scanpy = pytest.importorskip("scanpy")
     pytest.importorskip("igraph")
+    # Its default compiles for 20 s.
+    quick = partial(scanpy.pp.neighbors, method="gauss")
+    monkeypatch.setattr(scanpy.pp, "neighbors", quick)
     adata = AnnData(counts.astype(np.float32))
     adata.var_names = ["CST3", "LYZ", *names[2:]]
     adata.layers["counts"] = adata.X.copy()
@@ -66,7 +79,7 @@ def test_blocks_run(page, monkeypatch, tmp_path):
         if not HAS_SINGLECELL:
             pytest.skip("anndata is not installed")
         pytest.importorskip("matplotlib")
-        names |= single_cells(names["counts"], names["names"])
+        names |= single_cells(names["counts"], names["names"], monkeypatch)
     if re.search(r"Noise2Self|Self2Self|self2self|Autoencoder", everything):
         if not HAS_NETWORKS:
             pytest.skip("networks are not installed")
@@ -85,6 +98,8 @@ def test_blocks_run(page, monkeypatch, tmp_path):
 def _train_little(monkeypatch):
     from selfsupervised.images._network import NetworkDenoiser
     from selfsupervised.images._sampled import SampledDenoiser
+
+    train_autoencoders_little(monkeypatch, N_STEPS)
 
     for cls in (NetworkDenoiser, SampledDenoiser):
 
@@ -121,6 +136,10 @@ def test_commands_run(command, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scans").mkdir()
     tifffile.imwrite("noisy.tif", noisy)
+    if ".zarr" in command:
+        zarr = pytest.importorskip("zarr")
+        named = {"dimension_names": ["z", "y", "x"]}
+        zarr.create_array("volume.ome.zarr", data=np.stack([noisy] * 3), **named)
     for path in ("noisy.png", "scans/one.png"):
         io.fromarray(noisy).save(path)
     with warnings.catch_warnings():

@@ -5,8 +5,12 @@
 Channels that were measured one by one are chosen for one by one. Frames that follow each other
 usually have the same noise: three of them are looked at, and if these agree, the search is done
 once, on the one in the middle.
+
+An image that is larger than memory is read, denoised and written in overlapping blocks. What is
+chosen, and what a network learns, is then chosen and learned on parts of it, spread evenly.
 """
 
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -21,6 +25,7 @@ from selfsupervised.core.words import in_short
 
 # Noise of frames agrees if no standard deviation is more than this times another.
 MAX_STD_RATIO = 1.25
+MAX_LEARNED_FROM = 8  # images that are larger than memory
 
 
 def denoise_series(array, axes, method, *, dtype=None, **settings):
@@ -58,7 +63,17 @@ def denoise_series(array, axes, method, *, dtype=None, **settings):
 
 
 def denoise_each(
-    axes, counted, read, write, method, *, dtype=None, say=None, step=None, **settings
+    axes,
+    counted,
+    read,
+    write,
+    method,
+    *,
+    blocks=None,
+    dtype=None,
+    say=None,
+    step=None,
+    **settings,
 ):
     """Denoise images that are read, and written, one by one.
 
@@ -68,9 +83,12 @@ def denoise_each(
     counted : tuple of int
         How many images there are along each axis that counts them.
     read, write : callable
-        Called with the index of an image, and with the index and the denoised image.
+        Called with the index of an image, and with the index and the denoised image; with blocks
+        also with slices along the spatial axes of the image, after the index.
+    blocks : Blocks, default=None
+        Into which each image is cut; by default it is taken whole.
     method, dtype, say, step, **settings
-        As of `denoise_series`.
+        As of `denoise_series`; `step` is called after each block.
 
     Returns
     -------
@@ -78,23 +96,48 @@ def denoise_each(
     """
     settings["channel_axis"] = None if axes.channel is None else -1
     chosen = []
+    whole = read if blocks is None else (lambda index: blocks.sample(partial(read, index)))
     for group in _groups(axes, counted):
-        found, why = _for_all(group, read, method, settings)
+        found, why = _for_all(group, whole, method, settings, few=blocks is not None)
         done = []
         for index in group:
-            out = image = read(index)
-            if not _blank(image):
-                known = method if found is None else found
-                out, here = denoise_image(image, known, dtype=dtype, **settings)
-                done.append(here)
-                dtype = out.dtype  # the same for all
-            write(index, out)
-            if step is not None:
-                step()
+            known = method if found is None else found
+            if blocks is not None and found is None:
+                known = _chosen_on(whole(index), method, settings)
+            for read_part, write_part in _parts(index, read, write, blocks):
+                out = image = read_part()
+                if not _blank(image):
+                    out, here = denoise_image(image, known, dtype=dtype, **settings)
+                    if here not in done:
+                        done.append(here)
+                    dtype = out.dtype  # the same for all
+                write_part(out)
+                if step is not None:
+                    step()
         chosen += done[:1] if found is not None else done
         if say is not None and done:
             say(_line(axes, group, why, done[-1]))
     return chosen
+
+
+def _parts(index, read, write, blocks):
+    """How each part of an image is read, and written."""
+    if blocks is None:
+        yield partial(read, index), partial(write, index)
+        return
+    for place in blocks.places():
+
+        def put(out, place=place):
+            write(index, place.kept, out[place.inside])
+
+        yield partial(read, index, place.seen), put
+
+
+def _chosen_on(sample, method, settings):
+    """What is chosen on parts that stand for an image."""
+    if _blank(sample):
+        return method  # nothing may be measured anywhere; what is will be chosen for by itself
+    return denoise_image(sample, method, dtype=float, **settings)[1]
 
 
 def _groups(axes, counted):
@@ -112,18 +155,24 @@ def _blank(image):
     return bool(np.ma.getmaskarray(np.ma.masked_invalid(image)).all())
 
 
-def _for_all(group, read, method, settings):
-    """What is applied to all images of a group, if there is one thing for all, and why."""
+def _for_all(group, read, method, settings, *, few=False):
+    """What is applied to all images of a group, if there is one thing for all, and why.
+
+    If they are larger than memory, what learns from all learns from a few.
+    """
     n, axis = len(group), settings["channel_axis"]
     if isinstance(method, AutoDenoiser):
         return method, "chosen before"
     if n < 2:
         return None, ""
     if not (isinstance(method, str) and (method == "auto" or method in FAMILIES)):
-        images = [image for image in map(read, group) if not _blank(image)]
+        shown = group[:: -(-n // MAX_LEARNED_FROM)] if few else group
+        images = [image for image in map(read, shown) if not _blank(image)]
         stack = np.stack([_floats(image, axis) for image in images])
         options = {name: value for name, value in settings.items() if name != "keep_missing"}
-        return AutoDenoiser(method, **options).fit(stack), f"fitted to all {len(images)}"
+        return AutoDenoiser(method, **options).fit(
+            stack
+        ), f"fitted to {'parts of' if few else 'all'} {len(images)}"
     some = [read(group[at]) for at in sorted({0, n // 2, n - 1})]
     some = [image for image in some if not _blank(image)]
     stds = _agreeing([look_at(_floats(image, axis), axis) for image in some]) if some else None

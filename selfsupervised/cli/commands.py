@@ -98,10 +98,22 @@ def _denoise(commands):
         "--fill-missing", action="store_true",
         help="write estimates where the file says that nothing was measured",
     )  # fmt: skip
+    one.add_argument(
+        "--memory", type=_positive, metavar="GIB",
+        help="denoise images of zarr that need more by overlapping blocks; default: all whole",
+    )  # fmt: skip
     _add_choice(one)
     one.add_argument("--model", type=Path, help="a network that `train` wrote, instead of a choice")
     one.add_argument("--json", action="store_true", help="print a JSON object for each file")
     one.add_argument("-q", "--quiet", action="store_true", help="print only what went wrong")
+
+
+def _positive(text):
+    """A number above zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
 
 
 def _compare(commands):

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 
+from selfsupervised.auto.blocks import GIB, blocks_within, is_enough
 from selfsupervised.auto.families import NETWORKS
 from selfsupervised.auto.series import denoise_each, denoise_series
 from selfsupervised.cli.panel import write_panel
@@ -57,6 +58,7 @@ def _picture(path, output, options, model, settings, *, say, step, check):
     for part, axes in zip(picture.parts, named, strict=True):
         _check_values(path, part.data.dtype)
         _check_colours(path, axes, model)
+        _check_memory(path, axes, part.data.shape, options)
         n = axes.n_images(part.data.shape)
         step.expect(n)
         if len(picture.parts) > 1 or n > 1 or options.axes or options.over:
@@ -77,6 +79,35 @@ def _picture(path, output, options, model, settings, *, say, step, check):
     return found, named[0].names, n_images
 
 
+def _size_of(axes, shape):
+    """Shape without channels, and how many these are."""
+    n_channels = 1 if axes.channel is None else shape[axes.channel]
+    return tuple(shape[axis] for axis in axes.spatial), n_channels
+
+
+def _check_memory(path, axes, shape, options):
+    """Raise if whole images take more than the user allows."""
+    if options.memory and not is_enough(options.memory * GIB, *_size_of(axes, shape)):
+        raise ValueError(
+            f"Expected images of {path} to be denoised within {options.memory:g} GiB, but only "
+            f"those of zarr are read in blocks; convert it, or leave out --memory."
+        )
+
+
+def _blocks_of(axes, array, options):
+    """The blocks into which images are cut, None if they are taken whole."""
+    if options.memory is None:
+        return None
+    chunks = tuple(_chunks(array)[axis] for axis in axes.spatial)
+    shape, n_channels = _size_of(axes, array.shape)
+    return blocks_within(options.memory * GIB, shape, n_channels, chunks)
+
+
+def _chunks(array):
+    """What is written at once."""
+    return getattr(array, "shards", None) or array.chunks
+
+
 def _zarr(path, output, options, model, settings, *, say, step, check):
     found, n_images, images = [], 0, zarr_images(path)
     named = [axes_of(path, image.axes, image.array.shape, options) for image in images]
@@ -88,20 +119,25 @@ def _zarr(path, output, options, model, settings, *, say, step, check):
             copy = copies[image.name]
             _check_values(path, np.dtype(image.array.dtype))
             _check_colours(path, axes, model)
-            step.expect(int(np.prod(counted)))
             say(f"{image.name or path.name}: {axes.describe(image.array.shape)}")
+            blocks = _blocks_of(axes, copy.array, options)
+            n_blocks = 1 if blocks is None else len(list(blocks.places()))
+            if n_blocks > 1:
+                say(f"each image in {n_blocks} blocks")
+            step.expect(int(np.prod(counted)) * n_blocks)
 
-            def read(index, array=image.array, axes=axes):
-                return axes.image_at(array, index)
+            def read(index, part=None, array=image.array, axes=axes):
+                return axes.image_at(array, index, part)
 
-            def write(index, out, array=copy.array, axes=axes):
+            def write(index, *part_and_out, array=copy.array, axes=axes):
                 check()
-                axes.put(array, index, out)
+                *part, out = part_and_out
+                axes.put(array, index, out, *part)
 
-            dtype = np.dtype(image.array.dtype)
             found += denoise_each(
-                axes, counted, read, write, model, dtype=dtype, say=say, step=step, **settings
-            )
+                axes, counted, read, write, model, blocks=blocks,
+                dtype=np.dtype(image.array.dtype), say=say, step=step, **settings,
+            )  # fmt: skip
             update_smaller(copy, axes)
             n_images += int(np.prod(counted))
     return found, named[0].names, n_images

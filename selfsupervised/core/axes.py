@@ -98,21 +98,36 @@ class Axes:
         """The view that `to_images` undoes."""
         return np.transpose(images, np.argsort((*self.batch, *self.image_axes)))
 
-    def image_at(self, array, index):
-        """One image, as one of `to_images`, of an array that may be in a file."""
-        image = np.asanyarray(array[self._selection(index)])
+    def image_at(self, array, index, part=None):
+        """One image, as one of `to_images`, of an array that may be in a file.
+
+        Parameters
+        ----------
+        array : array
+        index : tuple of int
+            Along the axes that count images.
+        part : tuple of slice, default=None
+            Which part of the image, along its spatial axes; all of it by default.
+
+        Returns
+        -------
+        ndarray
+        """
+        image = np.asanyarray(array[self._selection(index, part)])
         return image if self.channel is None else np.moveaxis(image, self._channel_in_image, -1)
 
-    def put(self, array, index, image):
-        """Write one image to its place in an array that may be in a file."""
+    def put(self, array, index, image, part=None):
+        """Write one image, or a part of it, to its place in an array that may be in a file."""
         if self.channel is not None:
             image = np.moveaxis(image, -1, self._channel_in_image)
-        array[self._selection(index)] = image
+        array[self._selection(index, part)] = image
 
-    def _selection(self, index):
+    def _selection(self, index, part=None):
         selection: list = [slice(None)] * len(self.names)
-        for axis, at in zip(self.batch, index, strict=True):
-            selection[axis] = at
+        chosen = [(self.batch, index), (self.spatial, part or [slice(None)] * len(self.spatial))]
+        for axes, places in chosen:
+            for axis, at in zip(axes, places, strict=True):
+                selection[axis] = at
         return tuple(selection)
 
     @property

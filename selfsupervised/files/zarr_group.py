@@ -7,6 +7,7 @@ and whatever else there is stay as they are.
 """
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from selfsupervised.core.optional import optional
 
 MARKS = ("zarr.json", ".zarray", ".zgroup")
 LABELS = "labels"
+# Smaller copies are computed from pieces of the image, however large it is.
+PIECE_EDGES_PIXELS = {2: 4096, 3: 256}
 BY_N_AXES = {2: "YX"}  # what needs no name
 
 
@@ -124,10 +127,20 @@ def update_smaller(image, axes):
     for small in image.smaller:
         pairs = [(image.array.shape[axis], small.shape[axis]) for axis in axes.image_axes]
         factors, sizes = [max(round(n / m), 1) for n, m in pairs], [m for _, m in pairs]
+        edge = max(PIECE_EDGES_PIXELS[min(len(axes.spatial), 3)] // max(factors), 1)
+        starts = [range(0, sizes[n], edge) for n in range(len(axes.spatial))]
         for index in np.ndindex(*(small.shape[axis] for axis in axes.batch)):
-            mean = _block_means(axes.image_at(image.array, index), factors, sizes)
-            mean = np.rint(mean) if np.dtype(small.dtype).kind in "iu" else mean
-            axes.put(small, index, mean.astype(small.dtype))
+            for corner in product(*starts):
+                target = tuple(slice(a, min(a + edge, m)) for a, m in zip(corner, sizes))
+                source = tuple(
+                    slice(min(t.start * f, n - 1), t.stop * f)
+                    for t, f, (n, _) in zip(target, factors, pairs)
+                )
+                piece = axes.image_at(image.array, index, source)
+                shape = [t.stop - t.start for t in target] + sizes[len(target) :]
+                mean = _block_means(piece, factors, shape)
+                mean = np.rint(mean) if np.dtype(small.dtype).kind in "iu" else mean
+                axes.put(small, index, mean.astype(small.dtype), target)
 
 
 def _block_means(image, factors, shape):

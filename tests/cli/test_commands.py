@@ -130,14 +130,12 @@ def test_a_half_trained_network_is_not_saved(folder, monkeypatch, capsys):
 
 
 @networks
-@pytest.mark.parametrize("command", ["train", "denoise"])
-def test_ctrl_c_in_training(folder, command):
-    """As a user does it: a signal while a network is trained."""
+def test_ctrl_c_in_training(folder):
+    """As a user does it: a signal to a process; others are tried within this one."""
     Image.fromarray(np.tile(noisy(), (3, 3))).save("in.png")
-    arguments = {"train": ["--model", "m.safetensors"], "denoise": ["--method", "noise2self"]}
     code = (
         "import sys; sys.stderr.isatty = lambda: True; from selfsupervised.cli import main; "
-        f"main({[command, 'in.png', *arguments[command]]})"
+        "main(['denoise', 'in.png', '--method', 'noise2self'])"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from cases import smooth_image
+from selfsupervised.auto.blocks import BYTES_PER_VALUE, GIB
 from selfsupervised.cli.commands import main
-from selfsupervised.core.axes import parse_axes
+from selfsupervised.core.axes import Axes, parse_axes
+from selfsupervised.files import zarr_group
 from selfsupervised.files.zarr_group import update_smaller, zarr_images
 
 zarr = pytest.importorskip("zarr")
@@ -145,3 +147,56 @@ def test_smaller_copies_of_odd_sizes_and_colours(tmp_path):
         image.smaller[0][:] = 0
         update_smaller(image, parse_axes("CYX", over))
         np.testing.assert_array_equal(root["1"][:], np.full((3, 3, 4), 9.0))
+
+
+def test_an_image_larger_than_memory(tmp_path, monkeypatch, capsys):
+    """It is never there as a whole: not the image, not what its smaller copy is made of."""
+    monkeypatch.chdir(tmp_path)
+    shape = (192, 160)
+    clean = 1000 * smooth_image(shape) + 500
+    data = np.rint(clean + np.random.default_rng(0).normal(0, 80, shape)).astype(np.uint16)
+    root = zarr.open_group("in.ome.zarr", mode="w")
+    for path, values in (("0", data), ("1", data[::2, ::2])):
+        root.create_array(path, data=values, chunks=(32, 40))
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    root.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}, {"path": "1"}]}]
+    sizes, whole = [], Axes.image_at
+
+    def counted(*args):
+        sizes.append(whole(*args).size)
+        return whole(*args)
+
+    monkeypatch.setattr(Axes, "image_at", counted)
+    monkeypatch.setattr(zarr_group, "PIECE_EDGES_PIXELS", {2: 64})
+    limit = 15_000
+    memory = str(limit * BYTES_PER_VALUE / GIB)
+    main(["denoise", "in.ome.zarr", "--memory", memory, *FAST])
+    assert max(sizes) <= limit < data.size
+    assert "each image in 24 blocks" in capsys.readouterr().out
+    after = zarr.open_group("in-denoised.ome.zarr", mode="r")
+    out = after["0"][:]
+    assert np.sqrt(np.mean((out - clean) ** 2)) < 40
+    means = out.reshape(96, 2, 80, 2).mean(axis=(1, 3))
+    assert np.abs(after["1"][:] - means).max() <= 0.5
+    sizes.clear()  # the negative control: without a limit all is read at once
+    main(["denoise", "in.ome.zarr", "-o", "whole.zarr", *FAST, "-q"])
+    assert max(sizes) == data.size
+    assert np.abs(out - zarr.open_group("whole.zarr", mode="r")["0"][:].astype(float)).max() <= 1
+    with pytest.raises(SystemExit):
+        main(["denoise", "in.ome.zarr", "-o", "b.zarr", "--memory", "1e-4"])
+    assert "Expected memory for blocks of 80 pixels" in capsys.readouterr().err
+
+
+def test_only_zarr_is_read_in_blocks(tmp_path, monkeypatch, capsys):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(noisy()).save("a.png")
+    with pytest.raises(SystemExit):
+        main(["denoise", "a.png", "--memory", "1e-6", *FAST])
+    assert "only those of zarr are read in blocks; convert it" in capsys.readouterr().err
+    for wrong in ("0", "-1", "much", "inf"):
+        with pytest.raises(SystemExit):
+            main(["denoise", "a.png", "--memory", wrong])
+        assert "argument --memory" in capsys.readouterr().err
+    main(["denoise", "a.png", "--memory", "1", *FAST])

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.model_selection import KFold
 
 import selfsupervised as ss
-from cases import HAS_NETWORKS, HAS_SINGLECELL
+from cases import HAS_NETWORKS, HAS_SINGLECELL, train_autoencoders_little
 
 if not HAS_SINGLECELL:
     pytest.skip("needs anndata", allow_module_level=True)
@@ -35,9 +35,11 @@ if HAS_NETWORKS:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_expected_counts_at_a_fixed_depth(method):
+def test_expected_counts_at_a_fixed_depth(method, monkeypatch):
     adata = made()
-    more = {"max_steps": 30, "n_latent": 3} if method == "autoencoder" else {}
+    if HAS_NETWORKS:
+        train_autoencoders_little(monkeypatch, 30)
+    more = {"n_latent": 3} if method == "autoencoder" else {}
     ss.pp.denoise_counts(adata, method=method, genes="all", units="counts", **QUICK, **more)
     facts, values = adata.uns["denoised"], adata.layers["denoised"]
     assert_allclose(values.sum(axis=1), facts["target_sum"], rtol=1e-4)
@@ -46,7 +48,7 @@ def test_expected_counts_at_a_fixed_depth(method):
     assert_array_equal(adata.obs["denoised_total"], np.asarray(adata.X.sum(axis=1)).ravel())
     names = ["3", "1"]
     for units, function in (("log1p", np.log1p), ("sqrt", np.sqrt)):
-        if facts["method"] == "pca" and units == "sqrt":
+        if units == "sqrt" and (facts["method"] == "pca" or method == "auto"):
             continue
         ss.pp.denoise_counts(adata, method=method, genes=names, units=units, **QUICK, **more)
         assert_allclose(

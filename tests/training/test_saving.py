@@ -16,6 +16,7 @@ from safetensors.torch import save_file  # noqa: E402
 from skorch import NeuralNet  # noqa: E402
 
 import selfsupervised as ss  # noqa: E402
+from selfsupervised.images._sampled import SampledDenoiser  # noqa: E402
 from selfsupervised.images.loading import DENOISERS  # noqa: E402
 from selfsupervised.networks import DnCNN, Noise2SelfUNet, UNet  # noqa: E402
 from selfsupervised.training import saving  # noqa: E402
@@ -161,7 +162,10 @@ def test_all_that_was_learned_comes_back(X, tmp_path):
 def test_network_denoisers(denoiser, rng, tmp_path, bfloat16):
     X = rng.normal(10, 3, size=(1, 16, 17, 2)).astype(np.float32)
     module = partial(UNet, width=2, depth=1)
-    fitted = denoiser(module, max_steps=2, channel_axis=-1, device="cpu", random_state=4).fit(X)
+    few = {"max_steps": 2, "batch_size": 2}
+    if issubclass(denoiser, SampledDenoiser):
+        few["n_predictions"] = 3
+    fitted = denoiser(module, **few, channel_axis=-1, device="cpu", random_state=4).fit(X)
     fitted.save(tmp_path / "a")
     out = fitted.transform(X)
     for loaded in (denoiser.load(tmp_path / "a", device="cpu"), ss.load(tmp_path / "a")):
