@@ -23,8 +23,9 @@ TEST_READY = $(VENV)/.test-ready
 DOCS_READY = $(VENV)/.docs-ready
 LOWEST_READY = $(VENV_LOWEST)/.test-ready
 
-# One thread per worker: the numerical libraries would otherwise each take every core.
-ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+# One thread per worker: the numerical libraries would otherwise each take every core, and numba would
+# make torch do so, too, whose threads then wait for each other.
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 PYTEST = $(ONE_THREAD) MPLBACKEND=Agg
 
 # $(call install,environment,constraints,extras)
