@@ -3,7 +3,9 @@
 #   make demo [IMAGE=photo.png]   denoise an image (a built-in one by default), see demo-output/
 #   make test [ARGS="-k name"]    the whole suite, with branch coverage
 #   make test ARGS=... COV=       part of the suite: no coverage, so no coverage gate
-#   make lint                     ruff, mypy and pyright
+#   make lint                     ruff, mypy, pyright and codespell
+#   make docs                     the site, in docs/_build/html; warnings are errors
+#   make docs-test                the site in a browser without a window
 #   make test-lowest              the suite with the oldest supported versions (Python 3.11)
 #   make clean | distclean        remove what was produced | and the environments too
 
@@ -18,10 +20,13 @@ COV ?= --cov --cov-report=term-missing:skip-covered
 BIN = $(VENV)/bin
 DEMO_READY = $(VENV)/.demo-ready
 TEST_READY = $(VENV)/.test-ready
+DOCS_READY = $(VENV)/.docs-ready
 LOWEST_READY = $(VENV_LOWEST)/.test-ready
 
-# One thread per worker: the numerical libraries would otherwise each take every core.
-PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 MPLBACKEND=Agg
+# One thread per worker: the numerical libraries would otherwise each take every core, and numba would
+# make torch do so, too, whose threads then wait for each other.
+ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+PYTEST = $(ONE_THREAD) MPLBACKEND=Agg
 
 # $(call install,environment,constraints,extras)
 define install
@@ -31,8 +36,10 @@ define install
 	@$(1)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(2) --editable ".[$(3)]"
 endef
 
+FOR_TESTS = test$(comma)cli$(comma)plots$(comma)networks$(comma)lazy$(comma)singlecell$(comma)notebook$(comma)examples
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint clean distclean
+.PHONY: help demo test test-lowest lint docs docs-test clean distclean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,8 +50,13 @@ $(DEMO_READY): pyproject.toml constraints.txt
 
 # What the tests need includes what the demo needs.
 $(TEST_READY): pyproject.toml constraints.txt
-	$(call install,$(VENV),constraints.txt,test$(comma)cli$(comma)plots$(comma)networks$(comma)lazy$(comma)singlecell$(comma)notebook$(comma)examples)
+	$(call install,$(VENV),constraints.txt,$(FOR_TESTS))
 	@touch $(DEMO_READY) $@
+
+# The gallery runs what the tests run.
+$(DOCS_READY): pyproject.toml constraints.txt
+	$(call install,$(VENV),constraints.txt,$(FOR_TESTS)$(comma)docs)
+	@touch $(DEMO_READY) $(TEST_READY) $@
 
 $(LOWEST_READY): pyproject.toml constraints-lowest.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "The oldest supported versions are pinned for Python 3.11; got %s. Name one: make test-lowest PYTHON=python3.11" % sys.version.split()[0])'
@@ -68,10 +80,18 @@ lint: $(TEST_READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/codespell
+
+docs: $(DOCS_READY)
+	@$(ONE_THREAD) MPLBACKEND=Agg $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "The site is in docs/_build/html; open index.html."
+
+docs-test: docs
+	@$(PYTEST) $(BIN)/python -m pytest $(or $(ARGS),docs)
 
 clean:
 	@rm -rf build dist demo-output htmlcov .coverage .coverage.* coverage.xml \
-	    .pytest_cache .mypy_cache .ruff_cache docs/_build
+	    .pytest_cache .mypy_cache .ruff_cache docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	@find . -path './.venv*' -prune -o -path ./.git -prune -o \
 	    -type d \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +
 

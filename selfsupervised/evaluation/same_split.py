@@ -13,17 +13,19 @@ from selfsupervised.core.types import Array
 class SameSplit:
     """One split whose training and test samples are the same: all of them.
 
-        Right for self-supervised scores, which never judge a denoiser on an entry that it saw, and
-        the only possible splitter for a single image. Wrong for any other score.
+    Right for self-supervised scores, which never judge a denoiser on an entry that it saw, and
+    the only possible splitter for a single image. Wrong for any other score.
 
-        Examples
-        --------
-        >>> import numpy as np
+    See Also
+    --------
+    SelfSupervisedScorer : A score for which it is right.
 
-    from selfsupervised.core.types import Array
-        >>> from selfsupervised import SameSplit
-        >>> list(SameSplit().split(np.zeros((2, 8, 8))))
-        [(array([0, 1]), array([0, 1]))]
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import SameSplit
+    >>> list(SameSplit().split(np.zeros((2, 8, 8))))
+    [(array([0, 1]), array([0, 1]))]
     """
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[Array, Array]]:

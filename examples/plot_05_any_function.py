@@ -39,7 +39,9 @@ search = GridSearchCV(
 print("chosen:", search.best_params_)
 
 # %%
-# Calibrated, the function may be applied to the whole picture, nothing hidden.
+# Calibrated, the function may be applied to the whole image, nothing hidden.
 denoised = search.best_estimator_.estimator.transform(noisy[None])[0]
 for name, image in (("noisy", noisy), ("denoised", denoised)):
     print(f"{name}: {10 * np.log10(1 / np.mean((image - clean) ** 2)):.2f} dB")
+
+display = ss.DenoisingDisplay.from_predictions(noisy, denoised, clean=clean)

@@ -78,3 +78,14 @@ denoised = search.best_estimator_.fit_transform(pair.seen)
 groups = clusters(denoised)
 for what, table in zip(tables, [denoised, pair.seen, pair.judged]):
     print(f"{what}: {differ(table, groups).mean():.0%} of genes that do not differ")
+
+# %%
+# What a test at a level of 5 % finds where there is nothing to find.
+import matplotlib.pyplot as plt
+
+_, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+ax.barh(list(false_positives), list(false_positives.values()), color=["C3", "C1", "C0"])
+ax.axvline(0.05, color="k", ls=":", label="level of the test")
+ax.set(xlabel="share of genes that do not differ, found to differ", xlim=(0, 1))
+ax.invert_yaxis()
+ax.legend(frameon=False)

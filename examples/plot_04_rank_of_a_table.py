@@ -33,3 +33,7 @@ for params, score in zip(search.cv_results_["params"], search.cv_results_["mean_
     )
     print(f"{params}: loss {-score:.4f}, true error + noise variance {error + 4:.4f}")
 print("chosen:", search.best_params_)
+
+# %%
+# The loss is least at the rank of the signal.
+display = ss.CalibrationDisplay.from_estimator(search)

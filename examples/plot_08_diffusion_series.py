@@ -18,7 +18,7 @@ import selfsupervised as ss
 rng = np.random.default_rng(0)
 directions = rng.normal(size=(40, 3))
 directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-roots = gaussian_filter(rng.normal(size=(24, 24, 10, 3, 3)), (3, 3, 2, 0, 0))
+roots = gaussian_filter(rng.normal(size=(48, 48, 6, 3, 3)), (3, 3, 2, 0, 0))
 roots *= 0.6 / roots.std()
 tensors = roots @ np.swapaxes(roots, -1, -2) + 0.3 * np.eye(3)  # in 1 / b
 exponents = np.einsum("di,...ij,dj->...d", directions, tensors, directions)
@@ -44,3 +44,9 @@ from sklearn.linear_model import Ridge
 slow = ss.JInvariantWrapper(Ridge(search.alpha_), partition=ss.FeatureBlocks(40))
 difference = np.abs(slow.fit_transform(table) - denoised.reshape(-1, 40)).max()
 print(f"largest difference from a loop over regressions: {difference:.1g}")
+
+# %%
+# One slice of one direction.
+display = ss.DenoisingDisplay.from_predictions(
+    noisy[:, :, 3, 0], denoised[:, :, 3, 0], clean=clean[:, :, 3, 0]
+)

@@ -1,0 +1,41 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The site holds every public name; `make docs` builds it, which takes longer."""
+
+import inspect
+import re
+from pathlib import Path
+
+import selfsupervised as ss
+from cases import public
+
+DOCS = Path(ss.__file__).parent.parent / "docs"
+
+
+def listed(text):
+    """Names in the tables of the API page."""
+    blocks = re.findall(r"^\.\. autosummary::\n((?:   .*\n|\n)*)", text, flags=re.MULTILINE)
+    return [line.strip() for block in blocks for line in block.splitlines() if line[3:4].isalpha()]
+
+
+def public_names():
+    """All that users can name, those in the public modules with their prefix."""
+    for name, obj in public():
+        if inspect.ismodule(obj):
+            yield from (f"{name}.{part}" for part in obj.__all__)
+        else:
+            yield name
+
+
+def test_the_api_page_lists_every_public_name_once():
+    names = listed((DOCS / "api.rst").read_text())
+    assert len(names) == len(set(names))
+    assert set(public_names()) <= set(names)
+    here = {name.partition(".")[0] for name in names}
+    assert here <= set(ss.__all__)
+
+
+def test_a_missing_name_is_found():
+    text = (DOCS / "api.rst").read_text()
+    assert "networks.UNet" in listed(text)
+    assert "networks.UNet" not in listed(text.replace("   networks.UNet\n", ""))
