@@ -16,6 +16,7 @@ from selfsupervised.auto.decide import LOSS, Decision, decide
 from selfsupervised.auto.families import FAMILIES, NETWORKS
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.optional import optional
+from selfsupervised.core.progress import part
 from selfsupervised.core.types import Array, Estimator, Images, RandomState, Stack
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.core.words import in_short
@@ -172,9 +173,14 @@ class AutoDenoiser(ImageDenoiser):
             As of `transform`.
         """
         measured = self._check(X)
-        first = self._choose(measured)
+        n = len(measured.data) + 1
+        with part(0, n, "looking at the noise"):
+            first = self._choose(measured)
         rest = measured.data if first is None else measured.data[1:]
-        outputs = [self.application_(image) for image in rest]
+        outputs = []
+        for number, image in enumerate(rest, start=n - len(rest)):
+            with part(number, n, f"applying {in_short(self.denoiser_)}"):
+                outputs.append(self.application_(image))
         outputs = outputs if first is None else [first, *outputs]
         pairs = zip(outputs, measured.data, strict=True)
         return measured.give_back([out.astype(image.dtype, copy=False) for out, image in pairs])

@@ -17,7 +17,9 @@ from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.look import look_at
 from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.classical import NLRidgeDenoiser
+from selfsupervised.core.progress import part
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.words import in_short
 from selfsupervised.wrappers.function import FunctionDenoiser
 
 LOSS, ERROR = "self-supervised loss", "estimated error"
@@ -94,20 +96,25 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
         return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
     crops, tried = sample(known, channel_axis), in_all_threads(candidates(known, noise))
     seed = as_seed(random_state)
-    search, share = choose(crops, tried, noise, random_state=seed, **options)
+    with part(0, 2, "comparing candidates"):
+        search, share = choose(crops, tried, noise, random_state=seed, **options)
     denoiser = clone(search.best_estimator_.estimator).fit(known[None])
     if isinstance(denoiser, FunctionDenoiser) or share < MIN_SHARE:
         share = 0.0
     if verbose:
         explain(look, search, share)
     application = Application(denoiser, channel_axis, cleans=True, noise=noise, share=share)
-    output = application.after_cleaning(known)
+    with part(1, 2, f"applying {in_short(denoiser)}"):
+        output = application.after_cleaning(known)
     return Decision(application, output, denoiser, search, ERROR)
 
 
 def _each_channel(image, noise, **options):
     """Each channel by itself."""
-    decisions = [_auto(channel, None, **options) for channel in np.moveaxis(image, -1, 0)]
+    decisions = []
+    for number, channel in enumerate(np.moveaxis(image, -1, 0)):
+        with part(number, image.shape[-1]):
+            decisions.append(_auto(channel, None, **options))
     application = ByChannel(tuple(decision.application for decision in decisions))
     output = None
     if all(decision.output is not None for decision in decisions):

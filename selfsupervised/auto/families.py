@@ -77,7 +77,7 @@ def search_members(tried, image, channel_axis, *, loss, n_jobs, random_state, ve
     search = GridSearchCV(
         JInvariantWrapper(tried[0], random_state=random_state),
         {"estimator": tried},
-        scoring=Timed(scorer, tried[0], None, verbose),
+        scoring=Timed(scorer, tried, None, verbose),
         cv=SameSplit(),
         n_jobs=n_jobs,
         error_score="raise",

@@ -17,6 +17,7 @@ from selfsupervised.auto.look import look_at
 from selfsupervised.auto.one_image import denoise_image
 from selfsupervised.core.axes import CHANNELS
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.progress import part
 from selfsupervised.core.words import in_short
 
 # Noise of frames agrees if no standard deviation is more than this times another.
@@ -37,7 +38,7 @@ def denoise_series(array, axes, method, *, dtype=None, **settings):
         What the result is in; by default that of the first denoised image.
     **settings
         Of `denoise_image`; `say`, called with a line on what was decided for each group of
-        images; `step`, called after each image.
+        images.
 
     Returns
     -------
@@ -57,9 +58,7 @@ def denoise_series(array, axes, method, *, dtype=None, **settings):
     return axes.back(stack(flat).reshape(images.shape)), chosen
 
 
-def denoise_each(
-    axes, counted, read, write, method, *, dtype=None, say=None, step=None, **settings
-):
+def denoise_each(axes, counted, read, write, method, *, dtype=None, say=None, **settings):
     """Denoise images that are read, and written, one by one.
 
     Parameters
@@ -69,7 +68,7 @@ def denoise_each(
         How many images there are along each axis that counts them.
     read, write : callable
         Called with the index of an image, and with the index and the denoised image.
-    method, dtype, say, step, **settings
+    method, dtype, say, **settings
         As of `denoise_series`.
 
     Returns
@@ -77,20 +76,24 @@ def denoise_each(
     list of AutoDenoiser
     """
     settings["channel_axis"] = None if axes.channel is None else -1
-    chosen = []
-    for group in _groups(axes, counted):
-        found, why = _for_all(group, read, method, settings)
-        done = []
+    chosen, groups, n_done = [], _groups(axes, counted), 0
+    n_parts = sum(len(group) + 1 for group in groups)
+    for group in groups:
+        with part(n_done, n_parts, f"looking at {len(group)} images" if len(group) > 1 else None):
+            found, why = _for_all(group, read, method, settings)
+        done: list = []
+        what = None if found is None else f"applying {in_short(found.denoiser_)}"
         for index in group:
             out = image = read(index)
-            if not _blank(image):
-                known = method if found is None else found
-                out, here = denoise_image(image, known, dtype=dtype, **settings)
-                done.append(here)
-                dtype = out.dtype  # the same for all
-            write(index, out)
-            if step is not None:
-                step()
+            n_done += 1
+            with part(n_done, n_parts, what):
+                if not _blank(image):
+                    known = method if found is None else found
+                    out, here = denoise_image(image, known, dtype=dtype, **settings)
+                    done.append(here)
+                    dtype = out.dtype  # the same for all
+                write(index, out)
+        n_done += 1
         chosen += done[:1] if found is not None else done
         if say is not None and done:
             say(_line(axes, group, why, done[-1]))
