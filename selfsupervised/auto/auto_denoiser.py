@@ -69,6 +69,8 @@ class AutoDenoiser(ImageDenoiser):
         for the noise, so that this is not always the largest score.
     best_score_ : float
         Its score.
+    why_ : str
+        What was chosen and why, in lines of words.
     judged_by_ : {"estimated error", "self-supervised loss"}
         Estimated mean squared error of what is applied, or the self-supervised loss.
 
@@ -92,6 +94,7 @@ class AutoDenoiser(ImageDenoiser):
     best_index_: int
     best_score_: float
     judged_by_: Any
+    why_: str
 
     _sees_missing = True
     _parameter_constraints: dict = {
@@ -300,6 +303,8 @@ class AutoDenoiser(ImageDenoiser):
     def _record(self, decision):
         self.application_, self.denoiser_ = decision.application, decision.denoiser
         self.search_, self.judged_by_ = decision.search, decision.judged_by
+        why = f"{in_short(decision.denoiser)}, with nothing to choose from"
+        self.why_ = getattr(decision.search, "why_", why)
         if self.search_ is None:
             columns = ("mean_test_score", "mean_fit_time", "mean_score_time")
             self.cv_results_ = dict.fromkeys(columns, np.array([np.nan]))

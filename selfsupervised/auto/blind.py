@@ -139,8 +139,9 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
         found.fit(crops)
     found.best_score_ = found.cv_results_["mean_test_score"][found.best_index_]
+    found.why_ = _in_words(found, noise)
     if verbose:
-        _explain(found, noise)
+        print(found.why_)
     return found
 
 
@@ -201,14 +202,15 @@ class _Preference:
         return best if losses[best] < (1 - MIN_LOSS_GAIN) * losses[fits] else fits
 
 
-def _explain(found, noise):
+def _in_words(found, noise):
     grows = "grows with the signal" if noise.grows else "does not grow with the signal"
-    print(
+    lines = [
         f"noise: standard deviation {noise.level:.4g}, {grows}; {noise.outliers:.1%} outliers; "
         f"neighbouring pixels {'share' if noise.correlation.footprint else 'do not share'} noise"
-    )
+    ]
     losses = -found.cv_results_["mean_test_score"]
     why = "it fits the noise, and no other had a clearly lower self-supervised loss"
     if losses[found.best_index_] == losses.min() and found.best_index_:
         why = f"loss {losses.min():.6g} against {losses[0]:.6g} of the one that fits the noise"
-    print(f"chosen: {in_short(found.best_estimator_.estimator)}: {why}")
+    lines.append(f"chosen: {in_short(found.best_estimator_.estimator)}: {why}")
+    return "\n".join(lines)

@@ -12,7 +12,7 @@ from selfsupervised.auto.blind import search as blind_search
 from selfsupervised.auto.candidates import candidates, show_the_same
 from selfsupervised.auto.choose import MIN_SHARE, choose
 from selfsupervised.auto.crops import sample
-from selfsupervised.auto.explain import explain
+from selfsupervised.auto.explain import in_words
 from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.look import look_at
 from selfsupervised.auto.threads import in_all_threads
@@ -101,8 +101,9 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     denoiser = clone(search.best_estimator_.estimator).fit(known[None])
     if isinstance(denoiser, FunctionDenoiser) or share < MIN_SHARE:
         share = 0.0
+    search.why_ = in_words(look, search, share)
     if verbose:
-        explain(look, search, share)
+        print(search.why_)
     application = Application(denoiser, channel_axis, cleans=True, noise=noise, share=share)
     with part(1, 2, f"applying {in_short(denoiser)}"):
         output = application.after_cleaning(known)

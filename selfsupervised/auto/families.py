@@ -83,7 +83,8 @@ def search_members(tried, image, channel_axis, *, loss, n_jobs, random_state, ve
         error_score="raise",
     )
     search.fit(image[None])
+    best = in_short(search.best_estimator_.estimator)
+    search.why_ = f"chosen: {best}: the least self-supervised loss, {-search.best_score_:.6g}"
     if verbose:
-        best = in_short(search.best_estimator_.estimator)
-        print(f"chosen: {best}: the least self-supervised loss, {-search.best_score_:.6g}")
+        print(search.why_)
     return search
