@@ -212,19 +212,13 @@ def _test_input(estimator, multiple, image):
 
 
 def _license(v0_5, license):
-    if not isinstance(license, str) or license not in _known_licenses():
+    try:
+        return v0_5.LicenseId(license)
+    except ValueError as error:
         raise ValueError(
             f"export_bioimageio expected license to be an identifier of SPDX, such as 'CC-BY-4.0' "
             f"or 'MIT', under which others may use the network; got {license!r}."
-        )
-    return v0_5.LicenseId(license)
-
-
-def _known_licenses():
-    found = optional(
-        "bioimageio.spec._internal.license_id", caller="export_bioimageio", extra="bioimageio"
-    )
-    return set(found.LICENSE_IDS) if hasattr(found, "LICENSE_IDS") else set()
+        ) from error
 
 
 def _authors(v0_5, authors):
