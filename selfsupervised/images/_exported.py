@@ -25,6 +25,7 @@ from selfsupervised.networks.probing import probe
 # Above rounding, in units of the noise: what may lie between a network and its trace.
 MAX_TRACE_ERROR = 1e-3
 MIN_STD = 1e-6  # of the format's zero-mean-unit-variance; below, a linear scaling says the same
+MIN_NAME_LENGTH = 5  # of the format
 SPACE = "zyx"
 
 
@@ -68,7 +69,7 @@ class Exported:
         sklearn.exceptions.NotFittedError
             If there is nothing to export.
         ValueError
-            If the file is no ".zip", the license or an author is none, or `test_image` is of
+            If the file is no ".zip", the name is too short, the license or an author is none, or `test_image` is of
             another kind or smaller than the network needs.
         TypeError
             If the estimator does more than to apply its network, or that cannot be traced.
@@ -83,6 +84,8 @@ class Exported:
         check_is_fitted(self)
         if Path(path).suffix != ".zip":
             raise ValueError(f"Expected a path that ends in '.zip', got {str(path)!r}.")
+        if name is not None and len(name) < MIN_NAME_LENGTH:
+            raise ValueError(f"Expected name of {MIN_NAME_LENGTH} letters or more, got {name!r}.")
         spec = optional("bioimageio.spec", caller="export_bioimageio", extra="bioimageio")
         v0_5 = optional(
             "bioimageio.spec.model.v0_5", caller="export_bioimageio", extra="bioimageio"
@@ -106,7 +109,7 @@ class Exported:
             model = v0_5.ModelDescr(
                 **parts,
                 description=_summary(self),
-                documentation=here / "README.md",
+                documentation=v0_5.FileDescr(source=here / "README.md"),
                 tags=["denoising", "self-supervised", "selfsupervised"],
                 inputs=[_input(v0_5, self, axes(None), here / "input.npy")],
                 outputs=[_output(v0_5, self, axes("input"), here / "output.npy")],

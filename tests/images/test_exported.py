@@ -95,9 +95,11 @@ def test_the_package_is_valid_and_does_what_transform_does(tmp_path, estimator, 
 
 
 def test_by_default_random_numbers_are_the_test_input(tmp_path, fitted):
-    fitted.export_bioimageio(tmp_path / "model.zip", license="MIT", authors="A. Person", name="Own")
+    fitted.export_bioimageio(
+        tmp_path / "model.zip", license="MIT", authors="A. Person", name="My own"
+    )
     model = spec.load_description(tmp_path / "model.zip")
-    assert model.name == "Own"
+    assert model.name == "My own"
     assert {axis.unit for axis in model.inputs[0].axes[2:]} == {None}
 
 
@@ -111,6 +113,7 @@ def test_by_default_random_numbers_are_the_test_input(tmp_path, fitted):
         ({"pixel_size": (1, 2, 3)}, "one for each of 2 axes"),
         ({"pixel_size": -1.0}, "one length above 0"),
         ({"test_image": np.zeros((3, 3))}, "edges of 4 pixels or more"),
+        ({"name": "Own"}, "5 letters or more, got 'Own'"),
         ({"path": "model.tif"}, "ends in '.zip'"),
     ],
 )
