@@ -19,7 +19,7 @@ from torch import nn
 from selfsupervised.core.files import replacing
 from selfsupervised.core.optional import optional
 from selfsupervised.core.types import ArrayLike
-from selfsupervised.networks import needed_multiple, receptive_radius, self_ensemble
+from selfsupervised.networks import receptive_radius, self_ensemble
 from selfsupervised.networks.probing import probe
 
 # Above rounding, in units of the noise: what may lie between a network and its trace.
@@ -69,8 +69,8 @@ class Exported:
         sklearn.exceptions.NotFittedError
             If there is nothing to export.
         ValueError
-            If the file is no ".zip", the name is too short, the license or an author is none, or `test_image` is of
-            another kind or smaller than the network needs.
+            If the file is no ".zip", the name is too short, the license or an author is none, or
+            `test_image` is of another kind or smaller than the network needs.
         TypeError
             If the estimator does more than to apply its network, or that cannot be traced.
         ImportError
@@ -96,7 +96,7 @@ class Exported:
             "name": type(self).__name__ if name is None else name,
         }
         network = plain_network(self)
-        multiple = needed_multiple(network, self.n_channels_, self.n_dims_)
+        multiple = self.net_.module_.multiple
         given = _test_input(self, multiple, test_image)
         script, out = _traced(self, network, given)
         axes = partial(_axes, v0_5, self, multiple, pixel_size)
