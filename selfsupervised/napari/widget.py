@@ -22,6 +22,7 @@ from selfsupervised.core.progress import DenoisingCancelled
 from selfsupervised.napari.layers import METHODS, default_axes, denoise_layer
 
 MIN_SECONDS_BETWEEN_NEWS = 0.1
+MAX_STATUS_LETTERS = 48  # a longer line would widen the window; errors are shown below
 
 
 class DenoiseWidget(Container):
@@ -111,7 +112,7 @@ class DenoiseWidget(Container):
         except DenoisingCancelled:
             return "Cancelled."
         except Exception as error:  # shown in the widget, whatever it is
-            return f"{type(error).__name__}: {error}"
+            return f"No result.\n{type(error).__name__}: {error}"
 
     def _tell(self, share, message):
         now = time.monotonic()
@@ -122,13 +123,15 @@ class DenoiseWidget(Container):
 
     def _show(self, share, message):
         self.progress.value = int(100 * share)
-        self.status.value = message
+        short = len(message) <= MAX_STATUS_LETTERS
+        self.status.value = message if short else f"{message[:MAX_STATUS_LETTERS]}…"
 
     def _end(self, result):
         """Show the result, or why there is none."""
         self.run.enabled, self.cancel.enabled = True, False
         if isinstance(result, str):
-            self._show(0.0, result)
+            first, _, self.why.value = result.partition("\n")
+            self._show(0.0, first)
             return
         data, settings, _ = result
         before = self.layer.value

@@ -81,7 +81,8 @@ def test_the_package_is_valid_and_does_what_transform_does(tmp_path, estimator, 
     assert [str(axis.id) for axis in given.axes] == ["batch", "channel", *axes]
     assert [axis.scale for axis in given.axes[2:]] == pixel
     assert {axis.unit for axis in given.axes[2:]} == {"micrometer"}
-    kwargs = given.preprocessing[0].kwargs
+    steps = {step.id: step.kwargs for step in given.preprocessing}
+    kwargs = steps["fixed_zero_mean_unit_variance"]
     assert (kwargs.mean, kwargs.std) == pytest.approx((estimator.mean_, estimator.scale_))
     x, y = (np.load(tensor.test_tensor.get_reader()) for tensor in (given, out))
     bare = np.moveaxis(x, 1, -1) if estimator.channel_axis else x[:, 0]

@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.window, pytest.mark.filterwarnings("default")]
 
 @pytest.fixture
 def viewer():
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     napari = pytest.importorskip("napari")
     pytest.importorskip("qtpy.QtWidgets", exc_type=Exception)
     viewer = napari.Viewer(show=False)
+    viewer.window.resize(1200, 700)
     yield viewer
     viewer.close()
 
@@ -68,9 +68,11 @@ def test_a_layer_is_denoised(viewer, tmp_path):
     assert viewer.layers[-1].name == "cells denoised"
     assert viewer.layers[-1].data.shape == noisy.shape
 
+    assert "chosen: GaussianDenoiser" in widget.why.value
+    where = os.environ.get("NAPARI_SCREENSHOT", tmp_path / "window.png")
+    viewer.screenshot(where, canvas_only=False)
+
     widget.axes.value = "ZYX"
     widget.run.clicked.emit(True)
     wait(widget)
-    assert widget.status.value.startswith("ValueError: ") and len(viewer.layers) == 3
-    where = os.environ.get("NAPARI_SCREENSHOT", tmp_path / "window.png")
-    viewer.screenshot(where, canvas_only=False)
+    assert widget.why.value.startswith("ValueError: ") and len(viewer.layers) == 3
