@@ -32,6 +32,8 @@ SPACE = "zyx"
 class Exported:
     """Gives an estimator the method `export_bioimageio`."""
 
+    net_: Any
+
     def export_bioimageio(
         self,
         path: str | Path,
