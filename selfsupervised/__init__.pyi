@@ -11,6 +11,7 @@ from .classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
+from .core.progress import DenoisingCancelled
 from .counts import (
     CountNormalizer,
     LinearRegressionDenoiser,
@@ -72,6 +73,7 @@ __all__ = [
     "ChannelNoise",
     "CorrelatedNoiseWarning",
     "CountNormalizer",
+    "DenoisingCancelled",
     "DenoisingDisplay",
     "FeatureBlocks",
     "FunctionDenoiser",

@@ -26,6 +26,8 @@ MODULES = {
 UNSEEN = {
     "pywavelets": "for the wavelets of scikit-image",
     "pyiqa": "found by importlib",
+    "pydantic": "a bound for bioimageio.spec",
+    "npe2": "reads the manifest of the plugin",
     "zarr": "users hand over its arrays",
 }
 OURS = {"selfsupervised"}

@@ -10,6 +10,7 @@ import pydoc
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ def test_import_is_light():
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "selfsupervised.denoise; selfsupervised.JInvariantWrapper; selfsupervised.BayerPacker\n"
         "heavy -= {'sklearn', 'skimage'}\n"
+        "heavy |= {'magicgui', 'npe2', 'selfsupervised.napari'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -243,6 +245,7 @@ def test_every_module_imports():
         missing = part in ("networks", "training", "images") or name == "counts.autoencoder"
         missing = missing and not HAS_NETWORKS
         missing |= part == "singlecell" and not HAS_SINGLECELL
+        missing |= name == "napari.widget" and not find_spec("magicgui")
         if not module.name.endswith("__main__") and not missing:
             importlib.import_module(module.name)
 

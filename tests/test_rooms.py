@@ -19,6 +19,7 @@ ONLY = {
     "skorch": {"training"},
     "anndata": {"singlecell"},
     "scanpy": {"singlecell"},
+    "magicgui": {"napari"},
 }
 
 

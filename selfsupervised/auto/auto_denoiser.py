@@ -16,6 +16,7 @@ from selfsupervised.auto.decide import LOSS, Decision, decide
 from selfsupervised.auto.families import FAMILIES, NETWORKS
 from selfsupervised.base import ImageDenoiser
 from selfsupervised.core.optional import optional
+from selfsupervised.core.progress import part
 from selfsupervised.core.types import Array, Estimator, Images, RandomState, Stack
 from selfsupervised.core.validation import is_finite_number
 from selfsupervised.core.words import in_short
@@ -68,6 +69,8 @@ class AutoDenoiser(ImageDenoiser):
         for the noise, so that this is not always the largest score.
     best_score_ : float
         Its score.
+    why_ : str
+        What was chosen and why, in lines of words.
     judged_by_ : {"estimated error", "self-supervised loss"}
         Estimated mean squared error of what is applied, or the self-supervised loss.
 
@@ -91,6 +94,7 @@ class AutoDenoiser(ImageDenoiser):
     best_index_: int
     best_score_: float
     judged_by_: Any
+    why_: str
 
     _sees_missing = True
     _parameter_constraints: dict = {
@@ -172,9 +176,14 @@ class AutoDenoiser(ImageDenoiser):
             As of `transform`.
         """
         measured = self._check(X)
-        first = self._choose(measured)
+        n = len(measured.data) + 1
+        with part(0, n, "looking at the noise"):
+            first = self._choose(measured)
         rest = measured.data if first is None else measured.data[1:]
-        outputs = [self.application_(image) for image in rest]
+        outputs = []
+        for number, image in enumerate(rest, start=n - len(rest)):
+            with part(number, n, f"applying {in_short(self.denoiser_)}"):
+                outputs.append(self.application_(image))
         outputs = outputs if first is None else [first, *outputs]
         pairs = zip(outputs, measured.data, strict=True)
         return measured.give_back([out.astype(image.dtype, copy=False) for out, image in pairs])
@@ -294,6 +303,8 @@ class AutoDenoiser(ImageDenoiser):
     def _record(self, decision):
         self.application_, self.denoiser_ = decision.application, decision.denoiser
         self.search_, self.judged_by_ = decision.search, decision.judged_by
+        why = decision.why or f"{in_short(decision.denoiser)}, with nothing to choose from"
+        self.why_ = getattr(decision.search, "why_", why)
         if self.search_ is None:
             columns = ("mean_test_score", "mean_fit_time", "mean_score_time")
             self.cv_results_ = dict.fromkeys(columns, np.array([np.nan]))

@@ -26,6 +26,7 @@ from selfsupervised.classical import (
     TotalVariationDenoiser,
     WaveletDenoiser,
 )
+from selfsupervised.core.progress import part
 from selfsupervised.core.warning import warn_user
 from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.independence import CorrelatedNoiseWarning
@@ -127,7 +128,7 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
     found = GridSearchCV(
         wrapper,
         {"estimator": tried},
-        scoring=Timed(scorer, tried[0], budget_s, verbose),
+        scoring=Timed(scorer, tried, budget_s, verbose),
         cv=SameSplit(),
         n_jobs=n_jobs,
         refit=_Preference(noise),
@@ -138,8 +139,9 @@ def search(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
         found.fit(crops)
     found.best_score_ = found.cv_results_["mean_test_score"][found.best_index_]
+    found.why_ = _in_words(found, noise)
     if verbose:
-        _explain(found, noise)
+        print(found.why_)
     return found
 
 
@@ -164,21 +166,22 @@ def _warn(correlation):
 class Timed:
     """A scorer that gives no score when time is over, except to the first candidate."""
 
-    def __init__(self, scorer, first, budget_s, verbose):
+    def __init__(self, scorer, tried, budget_s, verbose):
         # Told by its text, as workers get copies.
-        self.scorer, self.first, self.verbose = scorer, str(first), verbose
+        self.scorer, self.first, self.verbose = scorer, str(tried[0]), verbose
+        self.n_tried, self.n_done = len(tried), 0
         self.end = np.inf if budget_s is None else time.monotonic() + budget_s
 
     def __call__(self, estimator, X, y=None):
         if time.monotonic() > self.end and str(estimator.estimator) != self.first:
             return np.nan
-        start = time.monotonic()
-        score = self.scorer(estimator, X)
+        start, text = time.monotonic(), in_short(estimator.estimator)
+        with part(self.n_done, self.n_tried, f"trying {text}"):
+            score = self.scorer(estimator, X)
+        self.n_done += 1
         if self.verbose:
             seconds = time.monotonic() - start
-            print(
-                f"{-score:12.6g} in {seconds:5.1f} s  {in_short(estimator.estimator)}", flush=True
-            )
+            print(f"{-score:12.6g} in {seconds:5.1f} s  {text}", flush=True)
         return score
 
 
@@ -199,14 +202,15 @@ class _Preference:
         return best if losses[best] < (1 - MIN_LOSS_GAIN) * losses[fits] else fits
 
 
-def _explain(found, noise):
+def _in_words(found, noise):
     grows = "grows with the signal" if noise.grows else "does not grow with the signal"
-    print(
+    lines = [
         f"noise: standard deviation {noise.level:.4g}, {grows}; {noise.outliers:.1%} outliers; "
         f"neighbouring pixels {'share' if noise.correlation.footprint else 'do not share'} noise"
-    )
+    ]
     losses = -found.cv_results_["mean_test_score"]
     why = "it fits the noise, and no other had a clearly lower self-supervised loss"
     if losses[found.best_index_] == losses.min() and found.best_index_:
         why = f"loss {losses.min():.6g} against {losses[0]:.6g} of the one that fits the noise"
-    print(f"chosen: {in_short(found.best_estimator_.estimator)}: {why}")
+    lines.append(f"chosen: {in_short(found.best_estimator_.estimator)}: {why}")
+    return "\n".join(lines)

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV
 
+from selfsupervised.core.progress import part
 from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
 from selfsupervised.evaluation.same_split import SameSplit
@@ -67,7 +68,7 @@ def choose(crops, tried, noise, *, n_jobs, budget_s, verbose, random_state):
     share : float
         Of the denoised image in the best mixture with the noisy one.
     """
-    judge = _Judge(crops, noise, tried[0], budget_s, verbose, random_state)
+    judge = _Judge(crops, noise, tried, budget_s, verbose, random_state)
     search = GridSearchCV(
         AsApplied(tried[0]),
         {"estimator": tried},
@@ -88,9 +89,10 @@ def choose(crops, tried, noise, *, n_jobs, budget_s, verbose, random_state):
 class _Judge:
     """A scorer: minus the estimated mean squared error, in squared units of the image."""
 
-    def __init__(self, crops, noise, first, budget_s, verbose, random_state):
+    def __init__(self, crops, noise, tried, budget_s, verbose, random_state):
         self.noise, self.verbose = noise, verbose
-        self.first = str(first)  # told by its text, as workers get copies
+        self.first = str(tried[0])  # told by its text, as workers get copies
+        self.n_tried, self.n_done = len(tried), 0
         self.end = np.inf if budget_s is None else time.monotonic() + budget_s
         self.pairs = [
             tuple(split_noise(crop, noise, random_state=random_state + number))
@@ -108,11 +110,12 @@ class _Judge:
         candidate = estimator.estimator
         if time.monotonic() > self.end and str(candidate) != self.first:
             return np.nan
-        start = time.monotonic()
-        error = self.known_error + self.unit * self._excess(candidate)
+        start, text = time.monotonic(), in_short(candidate)
+        with part(self.n_done, self.n_tried, f"trying {text}"):
+            error = self.known_error + self.unit * self._excess(candidate)
+        self.n_done += 1
         if self.verbose:
             seconds = time.monotonic() - start
-            text = in_short(candidate)
             print(f"{error:12.6g} in {seconds:5.1f} s  {text}", flush=True)
         return -error
 
@@ -120,8 +123,9 @@ class _Judge:
         """Error beyond that of doing nothing, in units of the noise's variance."""
         told = told_more(candidate, self.factor)
         blocks, products = [], np.zeros(2)
-        for seen, judged, _ in self.pairs:
-            out = np.asarray(clone(told).fit(seen[None]).transform(seen[None]))[0]
+        for number, (seen, judged, _) in enumerate(self.pairs):
+            with part(number, len(self.pairs)):
+                out = np.asarray(clone(told).fit(seen[None]).transform(seen[None]))[0]
             ours, theirs, shown = (x / self.scale for x in (out, judged, seen))
             excess = np.square(ours - theirs) - np.square(shown - theirs)
             blocks.append(_block_means(excess, self.noise.channel_axis))

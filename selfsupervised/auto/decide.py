@@ -12,13 +12,15 @@ from selfsupervised.auto.blind import search as blind_search
 from selfsupervised.auto.candidates import candidates, show_the_same
 from selfsupervised.auto.choose import MIN_SHARE, choose
 from selfsupervised.auto.crops import sample
-from selfsupervised.auto.explain import explain
+from selfsupervised.auto.explain import in_words
 from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.look import look_at
-from selfsupervised.auto.shared import explain_shared, for_shared_noise
+from selfsupervised.auto.shared import for_shared_noise, shared_in_words
 from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.classical import NLRidgeDenoiser
+from selfsupervised.core.progress import part
 from selfsupervised.core.seeds import as_seed
+from selfsupervised.core.words import in_short
 from selfsupervised.noise.model import ImageNoise
 from selfsupervised.wrappers.function import FunctionDenoiser
 
@@ -40,6 +42,8 @@ class Decision(NamedTuple):
         What was compared; None if there was nothing to compare.
     judged_by : str
         What the scores of the search are minus of.
+    why : str or None
+        In words, where there is no search that says it.
     """
 
     application: Any
@@ -47,6 +51,7 @@ class Decision(NamedTuple):
     denoiser: Any
     search: Any
     judged_by: str
+    why: str | None = None
 
 
 def decide(method, image, channel_axis, *, budget_s, **options):
@@ -98,20 +103,26 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
         return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
     crops, tried = sample(known, channel_axis), in_all_threads(candidates(known, noise))
     seed = as_seed(random_state)
-    search, share = choose(crops, tried, noise, random_state=seed, **options)
+    with part(0, 2, "comparing candidates"):
+        search, share = choose(crops, tried, noise, random_state=seed, **options)
     denoiser = clone(search.best_estimator_.estimator).fit(known[None])
     if isinstance(denoiser, FunctionDenoiser) or share < MIN_SHARE:
         share = 0.0
+    search.why_ = in_words(look, search, share)
     if verbose:
-        explain(look, search, share)
+        print(search.why_)
     application = Application(denoiser, channel_axis, cleans=True, noise=noise, share=share)
-    output = application.after_cleaning(known)
+    with part(1, 2, f"applying {in_short(denoiser)}"):
+        output = application.after_cleaning(known)
     return Decision(application, output, denoiser, search, ERROR)
 
 
 def _each_channel(image, noise, **options):
     """Each channel by itself."""
-    decisions = [_auto(channel, None, **options) for channel in np.moveaxis(image, -1, 0)]
+    decisions = []
+    for number, channel in enumerate(np.moveaxis(image, -1, 0)):
+        with part(number, image.shape[-1]):
+            decisions.append(_auto(channel, None, **options))
     return _joined(decisions, noise)
 
 
@@ -121,16 +132,24 @@ def _shared(look, channel_axis, *, random_state, verbose):
     if channel_axis is not None:
         planes = list(np.moveaxis(look.image, -1, 0))
     decisions = []
-    for plane, channel in zip(planes, noise.channels, strict=True):
-        alone = ImageNoise((channel,))
-        denoiser, worth_it = for_shared_noise(plane, channel, as_seed(random_state))
-        share = 1.0 if worth_it else 0.0
-        application = Application(denoiser, None, cleans=True, noise=alone, share=share)
-        if verbose:
-            explain_shared(channel, denoiser, share)
-        output = application.after_cleaning(plane)
-        decisions.append(Decision(application, output, denoiser, None, ERROR))
+    for number, (plane, channel) in enumerate(zip(planes, noise.channels, strict=True)):
+        with part(number, len(planes)):
+            decisions.append(_shared_in_plane(plane, channel, random_state, verbose))
     return decisions[0] if channel_axis is None else _joined(decisions, noise)
+
+
+def _shared_in_plane(plane, channel, random_state, verbose):
+    with part(0, 2, "combining denoisers for noise that neighbours share"):
+        denoiser, worth_it = for_shared_noise(plane, channel, as_seed(random_state))
+    share = 1.0 if worth_it else 0.0
+    why = shared_in_words(channel, denoiser, share)
+    if verbose:
+        print(why)
+    noise = ImageNoise((channel,))
+    application = Application(denoiser, None, cleans=True, noise=noise, share=share)
+    with part(1, 2, "applying them"):
+        output = application.after_cleaning(plane)
+    return Decision(application, output, denoiser, None, ERROR, why)
 
 
 def _joined(decisions, noise):

@@ -12,6 +12,7 @@ from selfsupervised.auto.families import FAMILIES, NETWORKS
 from selfsupervised.auto.one_image import denoise_image
 from selfsupervised.auto.series import denoise_series
 from selfsupervised.core.axes import parse_axes
+from selfsupervised.core.progress import reporting
 from selfsupervised.core.types import Array, ArrayLike, Estimator, RandomState
 from selfsupervised.core.validation import is_ragged
 
@@ -34,6 +35,7 @@ def denoise(
     return_search: Literal[False] = False,
     dtype: Any = None,
     keep_missing: bool = False,
+    callback: Callable[[float, str], Any] | None = None,
 ) -> Array: ...
 @overload
 def denoise(
@@ -51,6 +53,7 @@ def denoise(
     return_search: Literal[True],
     dtype: Any = None,
     keep_missing: bool = False,
+    callback: Callable[[float, str], Any] | None = None,
 ) -> tuple[Array, AutoDenoiser]: ...
 @overload
 def denoise(
@@ -68,6 +71,7 @@ def denoise(
     return_search: Literal[True],
     dtype: Any = None,
     keep_missing: bool = False,
+    callback: Callable[[float, str], Any] | None = None,
 ) -> tuple[Array, list[AutoDenoiser]]: ...
 @overload
 def denoise(
@@ -85,6 +89,7 @@ def denoise(
     return_search: bool = False,
     dtype: Any = None,
     keep_missing: bool = False,
+    callback: Callable[[float, str], Any] | None = None,
 ) -> Array | tuple[Array, AutoDenoiser | list[AutoDenoiser]]: ...
 def denoise(
     image: Any,
@@ -101,6 +106,7 @@ def denoise(
     return_search: bool = False,
     dtype: Any = None,
     keep_missing: bool = False,
+    callback: Callable[[float, str], Any] | None = None,
 ) -> Any:
     """Denoise one image, choosing the method and its strength without ground truth.
 
@@ -155,6 +161,11 @@ def denoise(
     keep_missing : bool, default=False
         Whether what was not measured comes back as NaN, or masked if `image` is a masked array,
         instead of filled in.
+    callback : callable, default=None
+        Called with the share that is done, a float from 0 to 1 that never gets less, and a line
+        on what is being done: between candidates, images, tiles, and steps of a training. If it
+        returns False, denoising ends with `DenoisingCancelled`, and nothing is kept. It is not
+        called from other processes, which `n_jobs` may start.
 
     Returns
     -------
@@ -170,6 +181,8 @@ def denoise(
     ------
     ValueError, TypeError
         If the image or the method is none.
+    DenoisingCancelled
+        If `callback` returned False.
 
     Warns
     -----
@@ -196,6 +209,10 @@ def denoise(
         )
     if dtype is not None and np.dtype(dtype).kind not in "biuf":
         raise ValueError(f"denoise() expected dtype to be of numbers, got {np.dtype(dtype)}.")
+    if callback is not None and not callable(callback):
+        raise TypeError(
+            f"denoise() expected callback to be a function (share, message), got {callback!r}."
+        )
     settings = {
         "loss": loss,
         "n_jobs": n_jobs,
@@ -204,15 +221,16 @@ def denoise(
         "verbose": verbose,
         "keep_missing": keep_missing,
     }
-    if axes is None and over is None:
-        out, found = denoise_image(
-            image, method, channel_axis=channel_axis, dtype=dtype, named=False, **settings
-        )
-    else:
-        array = image if np.ma.isMaskedArray(image) else np.asarray(image)
-        named = _named(array.shape, axes, over, channel_axis)
-        say = print if verbose else None
-        out, found = denoise_series(array, named, method, dtype=dtype, say=say, **settings)
+    with reporting(callback):
+        if axes is None and over is None:
+            out, found = denoise_image(
+                image, method, channel_axis=channel_axis, dtype=dtype, named=False, **settings
+            )
+        else:
+            array = image if np.ma.isMaskedArray(image) else np.asarray(image)
+            named = _named(array.shape, axes, over, channel_axis)
+            say = print if verbose else None
+            out, found = denoise_series(array, named, method, dtype=dtype, say=say, **settings)
     return (out, found) if return_search else out
 
 

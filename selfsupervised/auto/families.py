@@ -77,13 +77,14 @@ def search_members(tried, image, channel_axis, *, loss, n_jobs, random_state, ve
     search = GridSearchCV(
         JInvariantWrapper(tried[0], random_state=random_state),
         {"estimator": tried},
-        scoring=Timed(scorer, tried[0], None, verbose),
+        scoring=Timed(scorer, tried, None, verbose),
         cv=SameSplit(),
         n_jobs=n_jobs,
         error_score="raise",
     )
     search.fit(image[None])
+    best = in_short(search.best_estimator_.estimator)
+    search.why_ = f"chosen: {best}: the least self-supervised loss, {-search.best_score_:.6g}"
     if verbose:
-        best = in_short(search.best_estimator_.estimator)
-        print(f"chosen: {best}: the least self-supervised loss, {-search.best_score_:.6g}")
+        print(search.why_)
     return search

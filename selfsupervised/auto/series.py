@@ -21,6 +21,7 @@ from selfsupervised.auto.look import look_at
 from selfsupervised.auto.one_image import denoise_image
 from selfsupervised.core.axes import CHANNELS
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.progress import part
 from selfsupervised.core.words import in_short
 
 # Noise of frames agrees if no standard deviation is more than this times another.
@@ -42,7 +43,7 @@ def denoise_series(array, axes, method, *, dtype=None, **settings):
         What the result is in; by default that of the first denoised image.
     **settings
         Of `denoise_image`; `say`, called with a line on what was decided for each group of
-        images; `step`, called after each image.
+        images.
 
     Returns
     -------
@@ -63,17 +64,7 @@ def denoise_series(array, axes, method, *, dtype=None, **settings):
 
 
 def denoise_each(
-    axes,
-    counted,
-    read,
-    write,
-    method,
-    *,
-    blocks=None,
-    dtype=None,
-    say=None,
-    step=None,
-    **settings,
+    axes, counted, read, write, method, *, blocks=None, dtype=None, say=None, **settings
 ):
     """Denoise images that are read, and written, one by one.
 
@@ -87,33 +78,38 @@ def denoise_each(
         also with slices along the spatial axes of the image, after the index.
     blocks : Blocks, default=None
         Into which each image is cut; by default it is taken whole.
-    method, dtype, say, step, **settings
-        As of `denoise_series`; `step` is called after each block.
+    method, dtype, say, **settings
+        As of `denoise_series`.
 
     Returns
     -------
     list of AutoDenoiser
     """
     settings["channel_axis"] = None if axes.channel is None else -1
-    chosen = []
+    chosen, groups, n_done = [], _groups(axes, counted), 0
     whole = read if blocks is None else (lambda index: blocks.sample(partial(read, index)))
-    for group in _groups(axes, counted):
-        found, why = _for_all(group, whole, method, settings, few=blocks is not None)
-        done = []
+    n_blocks = 1 if blocks is None else len(list(blocks.places()))
+    n_parts = sum(n_blocks * len(group) + 1 for group in groups)
+    for group in groups:
+        with part(n_done, n_parts, f"looking at {len(group)} images" if len(group) > 1 else None):
+            found, why = _for_all(group, whole, method, settings, few=blocks is not None)
+        done: list = []
+        what = None if found is None else f"applying {in_short(found.denoiser_)}"
         for index in group:
             known = method if found is None else found
             if blocks is not None and found is None:
                 known = _chosen_on(whole(index), method, settings)
             for read_part, write_part in _parts(index, read, write, blocks):
-                out = image = read_part()
-                if not _blank(image):
-                    out, here = denoise_image(image, known, dtype=dtype, **settings)
-                    if here not in done:
-                        done.append(here)
-                    dtype = out.dtype  # the same for all
-                write_part(out)
-                if step is not None:
-                    step()
+                n_done += 1
+                with part(n_done, n_parts, what):
+                    out = image = read_part()
+                    if not _blank(image):
+                        out, here = denoise_image(image, known, dtype=dtype, **settings)
+                        if here not in done:
+                            done.append(here)
+                        dtype = out.dtype  # the same for all
+                    write_part(out)
+        n_done += 1
         chosen += done[:1] if found is not None else done
         if say is not None and done:
             say(_line(axes, group, why, done[-1]))

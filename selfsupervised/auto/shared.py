@@ -78,8 +78,8 @@ def gain(error, before):
     return 10 * np.log10(before / max(error, 1e-3 * before))
 
 
-def explain_shared(channel, denoiser, share):
-    """Print what the noise is and what was done.
+def shared_in_words(channel, denoiser, share):
+    """What the noise is and what was done.
 
     Parameters
     ----------
@@ -87,18 +87,22 @@ def explain_shared(channel, denoiser, share):
     denoiser : estimator
     share : float
         0 if the image is returned as it was.
+
+    Returns
+    -------
+    str
+        A line for each.
     """
-    print(ImageNoise((channel,)).describe())
+    noise = channel.describe()
     if share == 0:
-        print("chosen: the image as it is; nothing that was tried is sure to improve it")
-        return
+        why = "nothing that was tried is sure to improve it"
+        return f"{noise}\nchosen: the image as it is; {why}"
     *each, combined, asis = denoiser.risks_
     names = [name for name, _ in denoiser.estimators]
-    weights = ", ".join(
-        f"{weight:.0%} {name}" for weight, name in zip(denoiser.weights_, names, strict=True)
-    )
-    print(
-        f"chosen: a combination of denoisers for noise that neighbours share ({weights}): "
-        f"estimated error {combined:.6g} against {min(each):.6g} of the best of them and {asis:.6g} of the "
-        f"image as it is"
+    pairs = zip(denoiser.weights_, names, strict=True)
+    weights = ", ".join(f"{weight:.0%} {name}" for weight, name in pairs)
+    return (
+        f"{noise}\nchosen: denoisers for noise that neighbours share, combined ({weights}): "
+        f"estimated error {combined:.6g} against {min(each):.6g} of the best of them and "
+        f"{asis:.6g} of the image as it is"
     )

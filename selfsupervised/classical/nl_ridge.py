@@ -24,6 +24,7 @@ from selfsupervised.classical._groups import (
     similar_patches,
 )
 from selfsupervised.core.memory import keep_freed_memory
+from selfsupervised.core.progress import part, report
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.types import ArrayLike
 
@@ -197,13 +198,16 @@ class NLRidgeDenoiser(ImageDenoiser):
             threadpool_limits(1, user_api="blas"),
             ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool,
         ):
-            pilot, _ = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
-            pilot, groups = self._pass(
-                pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR
-            )
+            with part(0, 3):
+                pilot, _ = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
+            with part(1, 3):
+                pilot, groups = self._pass(
+                    pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR
+                )
             partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
             variance = RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2
-            return self._pass(pool, partly, pilot, later, GROUP_SIZES[1], variance, groups)[0]
+            with part(2, 3):
+                return self._pass(pool, partly, pilot, later, GROUP_SIZES[1], variance, groups)[0]
 
     def _patches(self, spatial):
         """Shapes of the patches of the first and the later passes, small enough for the image."""
@@ -256,6 +260,7 @@ class NLRidgeDenoiser(ImageDenoiser):
         for pixels, out, group in pool.map(tile, tiles, groups or [None] * len(tiles)):
             total[(slice(None), *pixels)] += out
             found.append(group)
+            report(len(found) / len(tiles))
         return total[0] / total[1], found
 
 

@@ -42,7 +42,7 @@ def run(options):
     check_outputs(pairs, options)
     outcomes = []
     model = _model(options)
-    with progress(" images", shown=not (options.quiet or options.json)) as bar:
+    with progress(len(pairs), shown=not (options.quiet or options.json)) as bar:
         for path, output in pairs:
             outcome = _one(path, output, options, model, bar, lone=len(pairs) == 1)
             outcomes.append(outcome)
@@ -74,9 +74,9 @@ def _one(path, output, options, model, bar, *, lone):
             return outcome
         if message:
             raise ValueError(message)
-        with warnings_in_words(path.name) as said:
+        with warnings_in_words(path.name) as said, bar.file():
             found, outcome.axes, outcome.n_images = denoise_file(
-                path, output, options, model, say=say, step=bar, check=options.interrupts.check
+                path, output, options, model, say=say, check=options.interrupts.check
             )
         outcome.said = said or None
         outcome.chosen = [in_short(one.denoiser_) for one in found]

@@ -7,17 +7,16 @@ import shutil
 import numpy as np
 
 from selfsupervised.auto.blocks import GIB, blocks_within, is_enough
-from selfsupervised.auto.families import NETWORKS
 from selfsupervised.auto.series import denoise_each, denoise_series
 from selfsupervised.cli.panel import write_panel
-from selfsupervised.cli.progress import on_a_terminal
 from selfsupervised.core.axes import parse_axes
 from selfsupervised.core.files import replacing_folder
+from selfsupervised.core.progress import part
 from selfsupervised.files.pictures import check_can_hold, read_picture, write_picture
 from selfsupervised.files.zarr_group import is_zarr, update_smaller, zarr_images
 
 
-def denoise_file(path, output, options, model, *, say, step, check):
+def denoise_file(path, output, options, model, *, say, check):
     """Denoise all images of a file.
 
     Parameters
@@ -29,8 +28,6 @@ def denoise_file(path, output, options, model, *, say, step, check):
         The method.
     say : callable
         Called with a line on what was decided.
-    step : Progress
-        Called after each image.
     check : callable
         Raises if the user has interrupted what a library caught.
 
@@ -42,30 +39,29 @@ def denoise_file(path, output, options, model, *, say, step, check):
         The letters of the axes.
     n_images : int
     """
-    shown = not (options.quiet or options.json) and on_a_terminal()
-    trained = isinstance(model, str) and model in NETWORKS  # it says how far it is
     settings = {"n_jobs": options.jobs, "budget_s": options.budget}
-    settings["verbose"] = int(shown and trained)
     denoise = _zarr if is_zarr(path) else _picture
-    return denoise(path, output, options, model, settings, say=say, step=step, check=check)
+    return denoise(path, output, options, model, settings, say=say, check=check)
 
 
-def _picture(path, output, options, model, settings, *, say, step, check):
+def _picture(path, output, options, model, settings, *, say, check):
     picture = read_picture(path)
     check_can_hold(output, picture)
     outputs, found, n_images = [], [], 0
-    named = [axes_of(path, part.axes, part.data.shape, options) for part in picture.parts]
-    for part, axes in zip(picture.parts, named, strict=True):
-        _check_values(path, part.data.dtype)
+    named = [axes_of(path, each.axes, each.data.shape, options) for each in picture.parts]
+    n_parts = len(picture.parts)
+    for number, (stored, axes) in enumerate(zip(picture.parts, named, strict=True)):
+        shape, dtype = stored.data.shape, stored.data.dtype
+        _check_values(path, dtype)
         _check_colours(path, axes, model)
-        _check_memory(path, axes, part.data.shape, options)
-        n = axes.n_images(part.data.shape)
-        step.expect(n)
-        if len(picture.parts) > 1 or n > 1 or options.axes or options.over:
-            say(axes.describe(part.data.shape))
-        out, chosen = denoise_series(
-            part.measured, axes, model, dtype=part.data.dtype, say=say, step=step, **settings
-        )
+        _check_memory(path, axes, shape, options)
+        n = axes.n_images(shape)
+        if n_parts > 1 or n > 1 or options.axes or options.over:
+            say(axes.describe(shape))
+        with part(number, n_parts, path.name):
+            out, chosen = denoise_series(
+                stored.measured, axes, model, dtype=dtype, say=say, **settings
+            )
         check()
         outputs.append(np.ma.getdata(out))
         found += chosen
@@ -108,13 +104,13 @@ def _chunks(array):
     return getattr(array, "shards", None) or array.chunks
 
 
-def _zarr(path, output, options, model, settings, *, say, step, check):
+def _zarr(path, output, options, model, settings, *, say, check):
     found, n_images, images = [], 0, zarr_images(path)
     named = [axes_of(path, image.axes, image.array.shape, options) for image in images]
     with replacing_folder(output) as beside:
         shutil.copytree(path, beside, dirs_exist_ok=True)
         copies = {image.name: image for image in zarr_images(beside, mode="r+")}
-        for image, axes in zip(images, named, strict=True):
+        for number, (image, axes) in enumerate(zip(images, named, strict=True)):
             counted = tuple(image.array.shape[axis] for axis in axes.batch)
             copy = copies[image.name]
             _check_values(path, np.dtype(image.array.dtype))
@@ -124,20 +120,21 @@ def _zarr(path, output, options, model, settings, *, say, step, check):
             n_blocks = 1 if blocks is None else len(list(blocks.places()))
             if n_blocks > 1:
                 say(f"each image in {n_blocks} blocks")
-            step.expect(int(np.prod(counted)) * n_blocks)
 
-            def read(index, part=None, array=image.array, axes=axes):
-                return axes.image_at(array, index, part)
+            def read(index, place=None, array=image.array, axes=axes):
+                return axes.image_at(array, index, place)
 
-            def write(index, *part_and_out, array=copy.array, axes=axes):
+            def write(index, *place_and_out, array=copy.array, axes=axes):
                 check()
-                *part, out = part_and_out
-                axes.put(array, index, out, *part)
+                *place, out = place_and_out
+                axes.put(array, index, out, *place)
 
-            found += denoise_each(
-                axes, counted, read, write, model, blocks=blocks,
-                dtype=np.dtype(image.array.dtype), say=say, step=step, **settings,
-            )  # fmt: skip
+            dtype = np.dtype(image.array.dtype)
+            with part(number, len(images), path.name):
+                found += denoise_each(
+                    axes, counted, read, write, model, blocks=blocks, dtype=dtype, say=say,
+                    **settings,
+                )  # fmt: skip
             update_smaller(copy, axes)
             n_images += int(np.prod(counted))
     return found, named[0].names, n_images

@@ -1,29 +1,35 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Progress over images, on a terminal."""
+"""Progress over files, on a terminal."""
 
 import sys
 from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from selfsupervised.core.progress import reporting
+
+BAR = "{percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+
 
 class Progress:
-    """Counts images; shown on a terminal only."""
+    """How much of all files is done; shown on a terminal only."""
 
     def __init__(self, bar=None):
-        self.bar = bar
+        self.bar, self.n_done = bar, 0
 
-    def __call__(self):
-        """One more is done."""
-        if self.bar is not None:
-            self.bar.update()
+    @contextmanager
+    def file(self):
+        """What is done within, is done to the next file."""
+        try:
+            with reporting(None if self.bar is None else self._show):
+                yield
+        finally:
+            self.n_done += 1
 
-    def expect(self, n):
-        """So many more are to be done."""
-        if self.bar is not None:
-            self.bar.total = (self.bar.total or 0) + n
-            self.bar.refresh()
+    def _show(self, share, message):
+        self.bar.set_postfix_str(message, refresh=False)
+        self.bar.update(self.n_done + share - self.bar.n)
 
     def clear(self):
         """Make place for a line of text."""
@@ -37,10 +43,10 @@ def on_a_terminal():
 
 
 @contextmanager
-def progress(unit, *, shown):
+def progress(n_files, *, shown):
     """A `Progress`, which is shown if it is wanted and the errors go to a terminal."""
     if not (shown and on_a_terminal()):
         yield Progress()
         return
-    with tqdm(unit=unit, total=0, leave=False, dynamic_ncols=True) as bar:
+    with tqdm(total=n_files, leave=False, dynamic_ncols=True, bar_format=BAR, miniters=0) as bar:
         yield Progress(bar)

@@ -19,6 +19,7 @@ from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
 from selfsupervised.core.types import Array, Images, Stack
 from selfsupervised.core.validation import is_lazy, is_ragged
+from selfsupervised.images._exported import Exported
 from selfsupervised.images._saved import Saved
 from selfsupervised.networks import (
     Noise2SelfUNet,
@@ -43,7 +44,7 @@ N_EPOCHS, MAX_EPOCH_STEPS = 50, 200
 MAX_GRADIENT_NORM = 0.5
 
 
-class NetworkDenoiser(Saved, ImageDenoiser):
+class NetworkDenoiser(Saved, Exported, ImageDenoiser):
     """Base of the denoisers that train a network on noisy images alone.
 
     A subclass is one paper: ``scheme(x, rng, progress)``, which makes inputs and targets of a

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from selfsupervised.core.measurement import Measurement
+from selfsupervised.core.progress import report
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.core.types import Array, Images
 from selfsupervised.core.validation import is_lazy, is_ragged
@@ -246,6 +247,7 @@ class SampledDenoiser(NetworkDenoiser):
                     gap = output - mean
                     mean += gap / count
                     squares += gap * (output - mean)
+                report(count / self.n_predictions)
         return mean, np.sqrt(squares / max(count - 1, 1))
 
     def _masked(self, X, mask):

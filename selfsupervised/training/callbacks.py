@@ -9,6 +9,8 @@ from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from tqdm import tqdm
 
+from selfsupervised.core.progress import report
+
 
 class Average(Callback):
     """Has a running mean of the weights judged and kept in their place.
@@ -163,3 +165,27 @@ class Progress(Callback):
     def on_train_end(self, net, **kwargs):
         """End the line."""
         self.bar_.close()
+
+
+class Reported(Callback):
+    """Tells who listens (`core.progress`) how far training is; they may end it by an error.
+
+    Parameters
+    ----------
+    max_steps : int
+        Steps in all.
+    """
+
+    def __init__(self, max_steps):
+        self.max_steps = max_steps
+
+    def on_train_begin(self, net, **kwargs):
+        """Count from zero."""
+        self._n_steps = 0
+
+    def on_batch_end(self, net, training, **kwargs):
+        """Say how many steps are done."""
+        if training:
+            self._n_steps += 1
+            share = self._n_steps / self.max_steps
+            report(share, f"training: step {self._n_steps} of {self.max_steps}")

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from selfsupervised.core.callers import is_one_of_many
 from selfsupervised.training.busy import Pace, threads_that_fit
-from selfsupervised.training.callbacks import Average, BestState, Progress
+from selfsupervised.training.callbacks import Average, BestState, Progress, Reported
 
 
 def as_is(batch):
@@ -105,6 +105,7 @@ def new_net(
     """
     # The callbacks of the user come first: they see a step before the best state is judged.
     all_callbacks: list = [*(callbacks or []), ("best", BestState(patience))]
+    all_callbacks.append(("reported", Reported(max_steps)))
     if averaging is not None:
         all_callbacks.append(("average", Average(averaging)))
     if clip is not None:

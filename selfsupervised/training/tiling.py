@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
+from selfsupervised.core.progress import part
 from selfsupervised.networks.padding import margins
 from selfsupervised.networks.probing import probe
 
@@ -95,10 +96,11 @@ def predict_tiles(predict, image, *, tile, radius, multiple=1, overlap=None, out
     if out is None:
         out = np.empty(image.shape, dtype=np.float32)
     out[...] = 0
-    for place in product(*spans):
-        out[_index(place, "target")] += _predict_tile(
-            predict, image[_index(place, "source")], place
-        )
+    places = list(product(*spans))
+    for number, place in enumerate(places):
+        with part(number, len(places)):
+            tile_out = _predict_tile(predict, image[_index(place, "source")], place)
+        out[_index(place, "target")] += tile_out
     return out
 
 

@@ -1,0 +1,3 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The plugin of napari."""
