@@ -30,7 +30,7 @@ from selfsupervised import (
     Noise2SelfDenoiser,
     RandomPixels,
 )
-from selfsupervised.images._network import N_EPOCHS
+from selfsupervised.images._network import HALVINGS, N_EPOCHS
 from selfsupervised.networks import Noise2SelfUNet, self_ensemble
 from selfsupervised.training.net import halved
 
@@ -50,9 +50,6 @@ SCHEMES = {
 U_NET = partial(Noise2SelfUNet, width=16, depth=3, residual=True)  # the default
 # A folder: the same for all.
 FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 3e-3}
-HALVINGS = Noise2SelfDenoiser.halvings  # that of all
-# Noise2Same is told to follow Theorem 2 and estimate the noise, rather than Theorem 1.
-OWN = {"Noise2Same": {"lambda_inv": "noise"}}
 # What the paper's own text has: random values, few pixels, and the whole image in the end
 # (Section 5.4, which finds that 0.5 dB better than the J-invariant output).
 PAPER = {"partition": RandomPixels(25), "fill": "uniform", "inference": "direct"}
@@ -154,7 +151,7 @@ def one(report, arguments):
         out, seconds = timed(NLRidgeDenoiser().fit_transform, noisy[None])
         rows.append([label, "NL-Ridge", 0, seconds, psnr(out[0], clean, peak), ""])
         for name, scheme in SCHEMES.items():
-            estimator = scheme(**OWN.get(name, {}), random_state=0)
+            estimator = scheme(random_state=0)
             if quick:
                 estimator.set_params(patch_size=QUICK_PATCH)
             steps = QUICK_STEPS if quick else steps_in(arguments.minutes, estimator, noisy)
@@ -275,8 +272,7 @@ def folder(report, arguments):
         "clean targets, half size": partial(supervised, *map(halves, (noisy, clean)), steps, axis),
     }
     for name, scheme in SCHEMES.items():
-        own = {"patch_size": crop_for(scheme), **OWN.get(name, {})}
-        trainings[name] = partial(fitted, scheme, noisy, steps, axis, **own)
+        trainings[name] = partial(fitted, scheme, noisy, steps, axis, patch_size=crop_for(scheme))
     trainings["Noise2Self as in its paper"] = partial(
         fitted, Noise2SelfDenoiser, noisy, steps, axis, **PAPER
     )
