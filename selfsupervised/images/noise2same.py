@@ -53,7 +53,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         noise, in normalised units, which is estimated from the pixels that are not held out; where
         neighbouring pixels look as if they shared noise, so that this would be too little, it is
         2. That is Theorem 1's, for any independent noise, and the paper's.
-    fill : {"neighbors", "normal", "uniform", "random_neighbor"}, default="neighbors"
+    fill : {"neighbors", "matched", "normal", "uniform", "random_neighbor"}, default="neighbors"
         What stands in the place of J, see `fill_missing`; "normal", as in most experiments of
         the released code, are draws from N(0, 0.2**2) in normalised units.
     masked : float, default=0.1
@@ -230,7 +230,7 @@ class Noise2SameDenoiser(NetworkDenoiser):
         module: Any = None,
         *,
         lambda_inv: float | Literal["noise"] = "noise",
-        fill: Literal["neighbors", "normal", "random_neighbor", "uniform"] = "neighbors",
+        fill: Literal["matched", "neighbors", "normal", "random_neighbor", "uniform"] = "neighbors",
         masked: float = 0.1,
         local: bool = True,
         max_steps: int = 2000,

@@ -48,7 +48,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         from a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
         released code ``PixelGrid(4)``. Random subsets are others in each step, whatever their
         `random_state`. With a grid, long training on one image made its output worse.
-    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+    fill : {"neighbors", "matched", "uniform", "random_neighbor"} or float, default="neighbors"
         What stands in the place of J in training, see `fill_missing`; a number is in
         normalised units. The paper has uniform random values, its notebook on a single image a
         mean of neighbours.

@@ -24,7 +24,7 @@ def fill_crops(x, fill="neighbors", *, seed=0):
     ----------
     x : ndarray of shape (n, channels, *spatial)
         Normalised crops.
-    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+    fill : {"neighbors", "matched", "uniform", "random_neighbor"} or float, default="neighbors"
         See `fill_missing`.
     seed : int or tuple of int, default=0
         Of random fills, which draw for each channel of each crop anew.

@@ -422,7 +422,7 @@ class Identity(nn.Module):
         return x
 
 
-@pytest.mark.parametrize("fill", ["neighbors", "uniform", "random_neighbor", 0.0])
+@pytest.mark.parametrize("fill", ["neighbors", "matched", "uniform", "random_neighbor", 0.0])
 @pytest.mark.parametrize(
     "partition", [None, ss.RandomPixels(25), ss.PixelGrid(3, per_channel=True)]
 )
@@ -514,7 +514,7 @@ def test_noise2same_loss():
     assert torch.isfinite(f.grad).all()
 
 
-@pytest.mark.parametrize("fill", ["normal", "neighbors", "uniform"])
+@pytest.mark.parametrize("fill", ["normal", "neighbors", "matched", "uniform"])
 def test_noise2same_scheme(fill, rng):
     denoiser = ss.Noise2SameDenoiser(fill=fill, masked=0.04)
     x = rng.normal(size=(2, 1, 25, 25)).astype(np.float32)
