@@ -46,9 +46,9 @@ class Passes(nn.Module):
         if layout != torch.contiguous_format:
             self.network.to(memory_format=layout)
 
-    def forward(self, x, second=None, without_gradient=None):
-        """Outputs for `x`, `second` and, without a gradient, `without_gradient`, of those given."""
-        outputs = [self._output(each) for each in (x, second) if each is not None]
+    def forward(self, x, second=None, third=None, without_gradient=None):
+        """Outputs for those that are given, the last one without a gradient."""
+        outputs = [self._output(each) for each in (x, second, third) if each is not None]
         if without_gradient is not None:
             with torch.no_grad():
                 outputs.append(self._output(without_gradient))
