@@ -1,15 +1,14 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-"""Schemes that came after the papers of this library, to be measured beside its own.
+"""Schemes that found no place in the library, to be measured beside its own.
 
 Each is its formula on the frame that all networks share; `docs/notebook/networks_since.md` has what
 was measured.
 """
 
-import numpy as np
 from torch import nn
 
-from selfsupervised import Neighbor2NeighborDenoiser, Noise2SelfDenoiser, estimate_noise
+from selfsupervised import Neighbor2NeighborDenoiser
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
@@ -68,41 +67,4 @@ def diagonals(x):
     return (x[..., ::2, ::2], x[..., 1::2, 1::2]), (x[..., ::2, 1::2], x[..., 1::2, ::2])
 
 
-class Recorrupted(Noise2SelfDenoiser):
-    """Noise that is added to the input and taken from the target (Pang et al., CVPR 2021).
-
-    With a draw z of the noise, y + a z and y - z / a have independent noise, whatever that has in
-    common between pixels. In the end the network is shown y as it is, which was 0.3 dB better
-    than the mean of the outputs for eight draws.
-    """
-
-    alpha = 0.5
-
-    def fit(self, X, y=None):
-        self.noise = estimate_noise(np.asarray(X)[0], "full", channel_axis=self.channel_axis)
-        return super().fit(X)
-
-    def criterion(self):
-        return AllPixels()
-
-    def scheme(self, x, rng, progress):
-        filled = fill_crops(x)
-        z = np.stack([self._draw(crop, rng) for crop in filled])
-        return filled + self.alpha * z, target_of(x - z / self.alpha)
-
-    def _draw(self, crop, rng):
-        """Noise of a crop, in normalised units."""
-        image = self._image_of(crop * self.scale_ + self.mean_)
-        z = self.noise.sample(image, rng) / self.scale_
-        return z[None] if self.channel_axis is None else np.moveaxis(z, -1, 0)
-
-
-class AllPixels(WeightedMSE):
-    """The squared error."""
-
-    def loss(self, outputs, targets):
-        target, weight = targets
-        return weighted_mean((outputs[0] - target).square(), weight)
-
-
-SINCE = {"ZS-N2N": ZeroShotNoise2Noise, "Recorrupted": Recorrupted}
+SINCE = {"ZS-N2N": ZeroShotNoise2Noise}

@@ -33,6 +33,7 @@ from selfsupervised import (
     Noise2SameDenoiser,
     Noise2SelfDenoiser,
     RandomPixels,
+    RecorruptedDenoiser,
     Self2SelfDenoiser,
     Self2SelfPlusDenoiser,
 )
@@ -51,6 +52,7 @@ SCHEMES = {
     "Noise2Same": Noise2SameDenoiser,
     "Neighbor2Neighbor": Neighbor2NeighborDenoiser,
 }
+OTHERS = {"Recorrupted": RecorruptedDenoiser, **SINCE}
 SAMPLED = {"Self2Self": Self2SelfDenoiser, "Self2Self+": Self2SelfPlusDenoiser}
 METHOD_STEPS, METHOD_EDGE = 300, 128  # of `methods`
 # What the paper's own text has: random values, few pixels, and the whole image in the end
@@ -206,7 +208,7 @@ def all_methods(steps, arguments, edge):
     found = {
         "NL-Ridge": lambda noisy, clean, seed: NLRidgeDenoiser().fit_transform(noisy[None])[0],
         "clean targets": clean_targets,
-        **{name: of(scheme) for name, scheme in (SCHEMES | SINCE).items()},
+        **{name: of(scheme) for name, scheme in (SCHEMES | OTHERS).items()},
         **{name: of(scheme, **few) for name, scheme in SAMPLED.items()},
     }
     if arguments.papers and not arguments.quick:
@@ -234,7 +236,9 @@ def methods(report, arguments):
     names = arguments.pictures.split(",")
     examples = list(small_examples(names, arguments.sigma, edge))
     rows, figures = [], {}
-    for name, method in all_methods(steps, arguments, edge).items():
+    known = all_methods(steps, arguments, edge)
+    for name in arguments.which.split(",") if arguments.which else known:
+        method = known[name]
         seeds = range(1 if name == "NL-Ridge" else arguments.seeds)
         start = time.process_time()
         values = np.array(
@@ -414,6 +418,7 @@ def main():
         minutes=(MINUTES, "minutes of each training on one picture"),
         steps=(0, f"of each training: {METHOD_STEPS} of methods, {FOLDER_STEPS} of folder"),
         pictures=("House", "for methods, with commas between: House, Peppers, camera"),
+        which=("", "of the methods, with commas between; all by default"),
         edge=(METHOD_EDGE, "of the part of them that is taken, for methods"),
         sigma=(SIGMA, "of its noise"),
         seeds=(1, "seeds of each training of methods"),

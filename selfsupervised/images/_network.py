@@ -19,7 +19,6 @@ from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.sklearn_compat import Interval, StrOptions, validate_parameters
 from selfsupervised.core.types import Array, Images, Stack
 from selfsupervised.core.validation import is_lazy, is_ragged
-from selfsupervised.images._published import Published
 from selfsupervised.images._saved import Saved
 from selfsupervised.networks import (
     Noise2SelfUNet,
@@ -44,7 +43,7 @@ N_EPOCHS, MAX_EPOCH_STEPS = 50, 200
 HALVINGS, MAX_GRADIENT_NORM = (0.5, 0.6, 0.7, 0.8, 0.9), 0.5
 
 
-class NetworkDenoiser(Published, Saved, ImageDenoiser):
+class NetworkDenoiser(Saved, ImageDenoiser):
     """Base of the denoisers that train a network on noisy images alone.
 
     A subclass is one paper: ``scheme(x, rng, progress)``, which makes inputs and targets of a

@@ -23,7 +23,7 @@ import torch
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
-from selfsupervised.images._published import AS_PRINTED
+from selfsupervised.images._published import AS_PRINTED, Published
 from selfsupervised.networks import UNet
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
@@ -33,7 +33,7 @@ EDGE_PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (
 DIAGONAL_PAIRS = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
-class Neighbor2NeighborDenoiser(NetworkDenoiser):
+class Neighbor2NeighborDenoiser(Published, NetworkDenoiser):
     """Train a network on pairs of sub-sampled noisy images (Huang et al., CVPR 2021).
 
     Parameters

@@ -23,7 +23,7 @@ import numpy as np
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
-from selfsupervised.images._published import AS_PRINTED
+from selfsupervised.images._published import AS_PRINTED, Published
 from selfsupervised.networks import ResidualUNet
 from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.level import noise_variance
@@ -38,7 +38,7 @@ ANY_NOISE_LAMBDA = 2.0  # of Theorem 1
 WINDOW_BOXES = 4  # boxes a side with a pixel of J each, where the root is taken locally
 
 
-class Noise2SameDenoiser(NetworkDenoiser):
+class Noise2SameDenoiser(Published, NetworkDenoiser):
     """Train a network on all pixels under a bound on its use of each (Xie et al., NeurIPS 2020).
 
     Parameters

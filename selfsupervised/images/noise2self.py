@@ -20,7 +20,7 @@ import numpy as np
 from selfsupervised.core.sklearn_compat import StrOptions
 from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
-from selfsupervised.images._published import AS_PRINTED
+from selfsupervised.images._published import AS_PRINTED, Published
 from selfsupervised.networks import DnCNN, Noise2SelfUNet
 from selfsupervised.partitions import PixelGrid, PixelPartition, RandomPixels, StratifiedPixels
 from selfsupervised.partitions.channels_first import hidden_with, subset_labels
@@ -32,7 +32,7 @@ from selfsupervised.wrappers.mixing import MIXTURE_NAMES, mixed
 DEFAULT_STRIDE = 2  # a quarter of the pixels in each step, nearly all with visible neighbours
 
 
-class Noise2SelfDenoiser(NetworkDenoiser):
+class Noise2SelfDenoiser(Published, NetworkDenoiser):
     """Train a network to predict masked pixels (Batson & Royer, ICML 2019).
 
     Parameters

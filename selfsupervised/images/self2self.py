@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 from selfsupervised.core.types import RandomState
 from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM
-from selfsupervised.images._published import AS_PRINTED
+from selfsupervised.images._published import AS_PRINTED, Published
 from selfsupervised.images._sampled import SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfUNet
 
 
-class Self2SelfDenoiser(SampledDenoiser):
+class Self2SelfDenoiser(Published, SampledDenoiser):
     """Train a network on one noisy image, by random samples of it (Quan et al., CVPR 2020).
 
     Each step shows the network a random part of the pixels and asks for the others. The result

@@ -18,14 +18,14 @@ import torch
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.types import RandomState
 from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM
-from selfsupervised.images._published import AS_PRINTED
+from selfsupervised.images._published import AS_PRINTED, Published
 from selfsupervised.images._sampled import DroppedLoss, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
 
 ABSOLUTE_ERROR_IQA_WEIGHT = 2e-8  # the paper's, next to absolute errors where the range is 1
 
 
-class Self2SelfPlusDenoiser(SampledDenoiser):
+class Self2SelfPlusDenoiser(Published, SampledDenoiser):
     """Train a network of gated convolutions on one noisy image (Ko & Lee, 2023).
 
     As `Self2SelfDenoiser`; the network learns from the mask what to let through, errors are
