@@ -261,9 +261,12 @@ class Noise2SameDenoiser(Published, NetworkDenoiser):
         if self.lambda_inv != "noise":
             self.lambda_ = float(self.lambda_inv)
             return
-        crops = [np.moveaxis(x, 0, -1) for x in source.sample(len(source.shapes))]
-        std = float(np.sqrt(np.mean([noise_variance(x, channel_axis=-1) for x in crops])))
-        shared = std > 0 and any(correlated_noise(crops, channel_axis=-1).correlated)
+        crops = source.sample(len(source.shapes))
+        last = [np.moveaxis(x, 0, -1) for x in crops]
+        std = float(np.sqrt(np.mean([noise_variance(x, channel_axis=-1) for x in last])))
+        # Filled, as blocks with NaN would be left out, and there is some in each.
+        last = [np.moveaxis(fill_crops(x[None])[0], 0, -1) for x in crops]
+        shared = std > 0 and any(correlated_noise(last, channel_axis=-1).correlated)
         self.lambda_ = ANY_NOISE_LAMBDA if shared else 2 * std
 
     def criterion(self) -> Any:

@@ -20,11 +20,15 @@ import numpy as np
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.types import Array, RandomState
 from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
+from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.measure import measure_noise
 from selfsupervised.noise.model import ChannelNoise, ImageNoise
+from selfsupervised.noise.spectrum import MIN_EDGE_PIXELS, noise_autocovariance
+from selfsupervised.partitions.fill import fill_nan
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
+MAX_CORRELATION = 0.95  # of neighbours; with 1 all pixels would have the same noise
 MAX_MEASURED_EDGE = {2: 512, 3: 64}  # of the part of the first image that tells the noise
 
 
@@ -42,8 +46,9 @@ class RecorruptedDenoiser(NetworkDenoiser):
         takes. By default ``Noise2SelfUNet(width=16, depth=3, residual=True)``.
     noise : ImageNoise, float or None, default=None
         What the noise of all images is, or the standard deviation of white noise, in units of
-        `X`. None measures it, as ``estimate_noise(image, "full")``, in the first image, or the
-        first 512 x 512 pixels (64 x 64 x 64 in volumes) of it.
+        `X`. None measures it in the first image, or the first 512 x 512 pixels (64 x 64 x 64 in
+        volumes) of it: as ``estimate_noise(image, "full")``, or, where neighbouring pixels
+        look as if they shared noise, by `noise_autocovariance`.
     alpha : float, default=0.5
         Weight of the noise that is added. The network learns at noise stronger by
         ``sqrt(1 + alpha**2)``, from targets with noise stronger by ``sqrt(1 + 1 / alpha**2)``.
@@ -137,6 +142,7 @@ class RecorruptedDenoiser(NetworkDenoiser):
     See Also
     --------
     estimate_noise : What the noise of an image is.
+    noise_autocovariance : What neighbouring pixels share of it.
     Noise2SelfDenoiser : Needs no noise to be known, but noise that is independent.
 
     Notes
@@ -219,7 +225,7 @@ class RecorruptedDenoiser(NetworkDenoiser):
             shape = [min(size, limit) for size in source.shapes[0]]
             values, hidden = source.crop(0, [0] * self.n_dims_, shape)
             image = self._in_units(np.where(hidden, np.float32(np.nan), values))
-            self.noise_ = measure_noise(image.astype(np.float64), self.channel_axis)
+            self.noise_ = noise_of(image.astype(np.float64), self.channel_axis)
         elif not isinstance(self.noise, ImageNoise):
             level = float(self.noise)
             white = ChannelNoise(level, level, level, correlation=(0.0,) * self.n_dims_)
@@ -247,6 +253,47 @@ class RecorruptedDenoiser(NetworkDenoiser):
 
     def _in_units(self, x):
         return self._image_of(x * self.scale_ + self.mean_)
+
+
+def noise_of(image, channel_axis):
+    """The noise of an image: by places that are flat or, where neighbours share it, its spectrum.
+
+    Parameters
+    ----------
+    image : ndarray of shape (*spatial) or (*spatial, n_channels)
+        NaN at what is not to be looked at.
+    channel_axis : {None, -1}
+
+    Returns
+    -------
+    ImageNoise
+        Of noise that neighbours share, as strong everywhere.
+    """
+    found = measure_noise(image, channel_axis)
+    spatial = image.shape if channel_axis is None else image.shape[:-1]
+    if min(spatial) < MIN_EDGE_PIXELS.get(len(spatial), np.inf):
+        return found
+    # Blocks with NaN would be left out, and there is some of what is held out in each.
+    filled = fill_nan(image[None], channel_axis=channel_axis)
+    if not any(correlated_noise(filled, channel_axis=channel_axis).correlated):
+        return found
+    covariances = noise_autocovariance(filled[0], channel_axis=channel_axis)
+    if channel_axis is None:
+        covariances = covariances[..., None]
+    return ImageNoise(tuple(map(_as_channel, np.moveaxis(covariances, -1, 0))), channel_axis)
+
+
+def _as_channel(covariance):
+    """Noise of one channel from its covariance at each lag, lag 0 in the middle."""
+    middle = tuple(size // 2 for size in covariance.shape)
+    variance = covariance[middle]
+    if variance <= 0:
+        return ChannelNoise(0.0, 0.0, 0.0, correlation=(0.0,) * covariance.ndim)
+    steps = np.eye(covariance.ndim, dtype=int)
+    lags = [covariance[tuple(np.add(middle, step))] / variance for step in steps]
+    lags = np.clip(lags, 0, MAX_CORRELATION)
+    level = float(np.sqrt(variance))
+    return ChannelNoise(level, level, level, correlation=tuple(map(float, lags)))
 
 
 class RecorruptedLoss(WeightedMSE):

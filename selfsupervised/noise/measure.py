@@ -88,7 +88,7 @@ def noise_of_plane(cleaned):
         level = float(np.sqrt(counted * channel.mean()))
         of_counts = NoiseModel(counted, 0.0)
         return ChannelNoise(level, 0.9 * level, 1.1 * level, 1.0, of_counts, **found)
-    level, low, high, flat_share = _level(channel, counts, found["step"])
+    level, low, high, flat_share = _level(plane, channel, counts, found["step"])
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
     line = _line(plane, channel, counts) if channel.ndim > 1 else None
@@ -103,12 +103,12 @@ def _line(plane, channel, counts):
     return line if believed else None
 
 
-def _level(channel, counts, step):
+def _level(plane, channel, counts, step):
     """Level, its interval, and the share of flat places."""
     constant, inner, n_values = constant_blocks(channel)
     if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:
         return 0.0, 0.0, 0.0, 0.0
-    high = noise_level(channel)
+    high = noise_level(plane)  # not of the channel, where what was missing is filled, smoothly
     low, flat_share = flat_level(channel, counts) if channel.ndim > 1 else (high, 1.0)
     if constant > MANY_CONSTANT_SHARE and flat_share < 2 * FEW_FLAT_SHARE:
         return 0.0, 0.0, 0.0, 0.0

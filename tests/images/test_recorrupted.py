@@ -15,7 +15,7 @@ from sklearn.base import clone  # noqa: E402
 from skorch.callbacks import Callback  # noqa: E402
 
 import selfsupervised as ss  # noqa: E402
-from cases import TINY  # noqa: E402
+from cases import TINY, smooth_image  # noqa: E402
 from selfsupervised.images.recorrupted import RecorruptedLoss  # noqa: E402
 from selfsupervised.networks import DnCNN, Noise2SelfUNet  # noqa: E402
 
@@ -85,12 +85,28 @@ def test_noise_is_measured_or_told(clean, rng, tmp_path):
         ss.RecorruptedDenoiser(**TINY, noise=bad, channel_axis=-1).fit(np.stack([X, X], -1))
 
 
+def test_shared_noise_is_measured(rng):
+    clean = smooth_image((192, 192))
+    kind = ss.ImageNoise((ss.ChannelNoise(0.2, 0.2, 0.2, correlation=(0.1, 0.4)),))
+    X = clean + kind.sample(clean, rng)
+    (found,) = ss.RecorruptedDenoiser(**TINY).fit(X[None]).noise_.channels
+    assert found.level == pytest.approx(0.2, rel=0.1)
+    assert found.correlation == pytest.approx((0.1, 0.4), abs=0.07)
+    colours = np.stack([X, 2 * X], axis=-1)
+    found = ss.RecorruptedDenoiser(**TINY, channel_axis=-1).fit(colours[None]).noise_.channels
+    assert found[1].level == pytest.approx(2 * found[0].level)
+    # Negative control: white noise is told to be white.
+    X = clean + rng.normal(0, 0.2, clean.shape)
+    (found,) = ss.RecorruptedDenoiser(**TINY).fit(X[None]).noise_.channels
+    assert found.correlation == (0, 0)
+
+
 def test_shared_noise_is_removed_and_decides_nothing(clean, rng):
     X = clean + 0.15 * shared_noise(rng, (1, *clean.shape))
     kind = ss.ImageNoise((ss.ChannelNoise(0.15, 0.15, 0.15, correlation=(0.5, 0.5)),))
     small = {
         "module": partial(Noise2SelfUNet, width=4, depth=2, residual=True),
-        "max_steps": 120,
+        "max_steps": 60,
         "batch_size": 2,
         "test_time_augmentation": False,
     }
@@ -127,9 +143,9 @@ def test_order_by_score_is_the_order_by_true_error(clean):
     )
     under = clone(denoiser).set_params(max_steps=1).fit(X)
     well = ss.RecorruptedDenoiser(
-        partial(Noise2SelfUNet, width=4, depth=2, residual=True), noise=0.15, max_steps=150
+        partial(Noise2SelfUNet, width=4, depth=2, residual=True), noise=0.15, max_steps=100
     ).fit(X)
-    over = clone(denoiser).set_params(max_steps=150, callbacks=[last]).fit(X)
+    over = clone(denoiser).set_params(max_steps=100, callbacks=[last]).fit(X)
     over = deepcopy(over)
     over.net_.module_.load_state_dict(last.state)
     fitted = [under, well, over]
