@@ -35,8 +35,8 @@ MAX_MEASURED_EDGE = {2: 512, 3: 64}  # of the part of the first image that tells
 class RecorruptedDenoiser(NetworkDenoiser):
     """Train a network on recorrupted images, by what their noise is (Pang et al., CVPR 2021).
 
-    The one scheme here for noise that neighbouring pixels share, and, where the noise is white, the
-    one that learned most in a given time.
+    The one scheme here for noise that neighbouring pixels share. Where the noise is white, it is
+    about as good as `Noise2SelfDenoiser`.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ class RecorruptedDenoiser(NetworkDenoiser):
         What the noise of all images is, or the standard deviation of white noise, in units of
         `X`. None measures it in the first image, or the first 512 x 512 pixels (64 x 64 x 64 in
         volumes) of it: as ``estimate_noise(image, "full")``, or, where neighbouring pixels
-        look as if they shared noise, by `noise_autocovariance`.
+        look as if they shared noise, by `noise_autocovariance`. Images of less than about 200
+        pixels an edge cannot tell that.
     alpha : float, default=0.5
         Weight of the noise that is added. The network learns at noise stronger by
         ``sqrt(1 + alpha**2)``, from targets with noise stronger by ``sqrt(1 + 1 / alpha**2)``.
@@ -148,7 +149,7 @@ class RecorruptedDenoiser(NetworkDenoiser):
     Notes
     -----
     The image is shown as it is in the end. The paper shows it with noise added, and takes the mean
-    over draws of that: that was 0.3 dB worse with eight draws.
+    over draws of that: it was 0.3 dB worse with eight draws.
 
     Where neighbouring pixels share noise, that of held-out pixels can be told from those around
     them. They decide nothing then: the last state is kept, and `held_out_loss_` is NaN.
