@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Networks trained on noisy pictures alone: on one picture, and on a small folder of them.
 
+By default, all methods in one table: each trained for a few steps on one small picture, beside
+clean targets and NL-Ridge. --only runs another section, of which some take hours.
+
 Noise is Gaussian with a standard deviation of 25 on [0, 255], seeded, neither clipped nor
 rounded; each picture has one noisy version, made once. PSNR is of unclipped output.
 
@@ -15,12 +18,13 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
-import torch
 from skimage import color, data
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from benchmarks._pictures import centre, clean_pictures, gaussian, psnr, with_noise
+from benchmarks._since import SINCE
+from benchmarks._supervised import FOLDER, supervised
 from benchmarks.calibration import families, ours
 from benchmarks.report import Report, options
 from selfsupervised import (
@@ -29,10 +33,11 @@ from selfsupervised import (
     Noise2SameDenoiser,
     Noise2SelfDenoiser,
     RandomPixels,
+    RecorruptedDenoiser,
+    Self2SelfDenoiser,
+    Self2SelfPlusDenoiser,
 )
 from selfsupervised.images._network import N_EPOCHS
-from selfsupervised.networks import Noise2SelfUNet, self_ensemble
-from selfsupervised.training.net import halved
 
 SIGMA = 25
 # Settings are for two slow cores: all sections together take about two hours.
@@ -47,12 +52,9 @@ SCHEMES = {
     "Noise2Same": Noise2SameDenoiser,
     "Neighbor2Neighbor": Neighbor2NeighborDenoiser,
 }
-U_NET = partial(Noise2SelfUNet, width=16, depth=3, residual=True)  # the default
-# A folder: the same for all.
-FOLDER = {"module": U_NET, "patch_size": 64, "batch_size": 4, "lr": 3e-3}
-HALVINGS = Noise2SelfDenoiser.halvings  # that of all
-# Noise2Same is told to follow Theorem 2 and estimate the noise, rather than Theorem 1.
-OWN = {"Noise2Same": {"lambda_inv": "noise"}}
+OTHERS = {"Recorrupted": RecorruptedDenoiser, **SINCE}
+SAMPLED = {"Self2Self": Self2SelfDenoiser, "Self2Self+": Self2SelfPlusDenoiser}
+METHOD_STEPS, METHOD_EDGE = 300, 128  # of `methods`
 # What the paper's own text has: random values, few pixels, and the whole image in the end
 # (Section 5.4, which finds that 0.5 dB better than the J-invariant output).
 PAPER = {"partition": RandomPixels(25), "fill": "uniform", "inference": "direct"}
@@ -154,7 +156,7 @@ def one(report, arguments):
         out, seconds = timed(NLRidgeDenoiser().fit_transform, noisy[None])
         rows.append([label, "NL-Ridge", 0, seconds, psnr(out[0], clean, peak), ""])
         for name, scheme in SCHEMES.items():
-            estimator = scheme(**OWN.get(name, {}), random_state=0)
+            estimator = scheme(random_state=0)
             if quick:
                 estimator.set_params(patch_size=QUICK_PATCH)
             steps = QUICK_STEPS if quick else steps_in(arguments.minutes, estimator, noisy)
@@ -189,6 +191,76 @@ def one(report, arguments):
     return figures
 
 
+# -- all methods ---------------------------------------------------------------------------
+
+
+def all_methods(steps, arguments, edge):
+    """Functions of the noisy picture, the clean one and a seed, by name."""
+
+    def of(scheme, **settings):
+        made = partial(scheme, max_steps=steps, **settings)
+        return lambda noisy, clean, seed: made(random_state=seed).fit_transform(noisy[None])[0]
+
+    def clean_targets(noisy, clean, seed):
+        return supervised([noisy], [clean], steps, None, seed)(noisy)
+
+    few = {"n_predictions": 50}  # of 500 in Self2Self+, with which it takes longer than training
+    found = {
+        "NL-Ridge": lambda noisy, clean, seed: NLRidgeDenoiser().fit_transform(noisy[None])[0],
+        "clean targets": clean_targets,
+        **{name: of(scheme) for name, scheme in (SCHEMES | OTHERS).items()},
+        **{name: of(scheme, **few) for name, scheme in SAMPLED.items()},
+    }
+    if arguments.papers and not arguments.quick:
+        cut = {"patch_size": edge}  # not larger than the picture
+        for name, scheme in (SCHEMES | SAMPLED).items():
+            own = few if name in SAMPLED else cut
+            own = own | ({"iqa": None} if name == "Self2Self+" else {})
+            found[f"{name}, from_paper"] = of(scheme.from_paper, **own)
+    return found
+
+
+def small_examples(names, sigma, edge):
+    """Yield (name, noisy, clean) of the middles of pictures of these names."""
+    pictures = {"House": "02", "Peppers": "03"}
+    noisy = {stem: pair for stem, *pair in with_noise("Set12", gaussian(sigma))}
+    noisy["camera"] = gaussian(sigma)(data.camera().astype(float))
+    for name in names:
+        yield name, *(centre(x, edge) for x in noisy[pictures.get(name, name)])
+
+
+def methods(report, arguments):
+    """Every method on one picture or several, with as many steps."""
+    edge = FOLDER["patch_size"] if arguments.quick else arguments.edge
+    steps = QUICK_STEPS if arguments.quick else arguments.steps or METHOD_STEPS
+    names = arguments.pictures.split(",")
+    examples = list(small_examples(names, arguments.sigma, edge))
+    rows, figures = [], {}
+    known = all_methods(steps, arguments, edge)
+    for name in arguments.which.split(",") if arguments.which else known:
+        method = known[name]
+        seeds = range(1 if name == "NL-Ridge" else arguments.seeds)
+        start = time.process_time()
+        values = np.array(
+            [
+                [psnr(method(noisy, clean, seed), clean) for seed in seeds]
+                for _, noisy, clean in examples
+            ]
+        )
+        seconds = (time.process_time() - start) / values.size
+        figures[name] = {"psnr": values.tolist(), "seconds": seconds}
+        spread = float(np.ptp(values.mean(axis=0)))
+        rows.append([name, *map(float, values.mean(axis=1)), float(values.mean()), spread, seconds])
+        say(rows[-1])
+    report.table(
+        f"{steps} steps on the middle {edge} x {edge} pixels, noise of {arguments.sigma}: PSNR in "
+        f"dB, mean of {arguments.seeds} seed(s)",
+        ["method", *names, "mean", "range over seeds", "CPU seconds each"],
+        rows,
+    )
+    return figures
+
+
 # -- a folder ------------------------------------------------------------------------------
 
 
@@ -200,47 +272,6 @@ def training_pictures(axis, quick):
     rng = np.random.default_rng(0)
     first, second = ([x + rng.normal(0, SIGMA, x.shape) for x in pictures] for _ in range(2))
     return pictures, first, second
-
-
-def supervised(noisy, targets, steps, axis):
-    """A denoiser by the network of `FOLDER`, its crops, optimizer and schedule, given targets."""
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    edge, n_crops = FOLDER["patch_size"], FOLDER["batch_size"]
-    values = np.concatenate([x.ravel() for x in noisy])
-    mean, scale = values.mean(), values.std()
-
-    def as_input(images):
-        batch = np.stack(
-            [image[None] if axis is None else np.moveaxis(image, -1, 0) for image in images]
-        )
-        return torch.from_numpy(((batch - mean) / scale).astype(np.float32))
-
-    network = FOLDER["module"](1 if axis is None else 3)
-    optimizer = torch.optim.Adam(network.parameters(), lr=FOLDER["lr"])
-    halvings = partial(halved, at=HALVINGS, max_steps=steps)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, halvings)
-    for _ in range(steps):
-        seen, told = [], []
-        for _ in range(n_crops):
-            number = rng.integers(len(noisy))
-            top, left = (rng.integers(size - edge + 1) for size in noisy[number].shape[:2])
-            crop = np.s_[top : top + edge, left : left + edge]
-            flip, turns = 1 - 2 * rng.integers(2), int(rng.integers(4))
-            for batch, images in ((seen, noisy), (told, targets)):
-                batch.append(np.rot90(images[number][crop][:, ::flip], turns))
-        optimizer.zero_grad()
-        (network(as_input(seen)) - as_input(told)).square().mean().backward()
-        optimizer.step()
-        schedule.step()
-    network.eval()
-
-    def denoise(image):
-        with torch.no_grad():
-            out = self_ensemble(network, as_input([image]))[0].double().numpy() * scale + mean
-        return out[0] if axis is None else np.moveaxis(out, 0, -1)
-
-    return denoise
 
 
 def crop_for(scheme):
@@ -267,7 +298,7 @@ def folder(report, arguments):
     """Trained on sixteen noisy pictures, applied to others."""
     quick, axis = arguments.quick, -1 if arguments.colour else None
     clean, noisy, again = training_pictures(axis, quick)
-    steps = QUICK_STEPS if quick else arguments.steps
+    steps = QUICK_STEPS if quick else arguments.steps or FOLDER_STEPS
     trainings = {
         "clean targets": partial(supervised, noisy, clean, steps, axis),
         "noisy pairs (Noise2Noise)": partial(supervised, noisy, again, steps, axis),
@@ -275,8 +306,7 @@ def folder(report, arguments):
         "clean targets, half size": partial(supervised, *map(halves, (noisy, clean)), steps, axis),
     }
     for name, scheme in SCHEMES.items():
-        own = {"patch_size": crop_for(scheme), **OWN.get(name, {})}
-        trainings[name] = partial(fitted, scheme, noisy, steps, axis, **own)
+        trainings[name] = partial(fitted, scheme, noisy, steps, axis, patch_size=crop_for(scheme))
     trainings["Noise2Self as in its paper"] = partial(
         fitted, Noise2SelfDenoiser, noisy, steps, axis, **PAPER
     )
@@ -372,23 +402,34 @@ def best_gamma(report, arguments):
     return {"psnr": dict(zip(map(str, values), found, strict=True)), "seen": seen}
 
 
-SECTIONS = {"one": one, "folder": folder, "lambda": best_lambda, "gamma": best_gamma}
+SECTIONS = {
+    "methods": methods,
+    "one": one,
+    "folder": folder,
+    "lambda": best_lambda,
+    "gamma": best_gamma,
+}
 
 
 def main():
     arguments = options(
         __doc__,
-        only=("", f"run one section: {', '.join(SECTIONS)}"),
+        only=("methods", f"the section to run: {', '.join(SECTIONS)}"),
         minutes=(MINUTES, "minutes of each training on one picture"),
-        steps=(FOLDER_STEPS, "steps of each training on the folder"),
+        steps=(0, f"of each training: {METHOD_STEPS} of methods, {FOLDER_STEPS} of folder"),
+        pictures=("House", "for methods, with commas between: House, Peppers, camera"),
+        which=("", "of the methods, with commas between; all by default"),
+        edge=(METHOD_EDGE, "of the part of them that is taken, for methods"),
+        sigma=(SIGMA, "of its noise"),
+        seeds=(1, "seeds of each training of methods"),
+        papers=(0, "1: methods also as in their papers, but for the steps; for GPUs"),
         colour=(0, "1: train and test the folder in colour"),
     )
-    if arguments.only and arguments.only not in SECTIONS:
+    if arguments.only not in SECTIONS:
         raise SystemExit(f"--only takes one of {', '.join(SECTIONS)}; got {arguments.only}.")
     part = arguments.only + "-colour" * (arguments.only == "folder" and arguments.colour)
     report = Report("networks", arguments.save, part)
-    sections = [arguments.only] if arguments.only else SECTIONS
-    report.end(**{name: SECTIONS[name](report, arguments) for name in sections})
+    report.end(**{arguments.only: SECTIONS[arguments.only](report, arguments)})
 
 
 if __name__ == "__main__":

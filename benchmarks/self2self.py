@@ -140,7 +140,8 @@ def methods(section, noisy, sigma, arguments):
     """Functions of the noisy and the clean picture, by name; they return output and figures."""
     colour = -1 if noisy.ndim == 3 else None
     steps = arguments.steps or (QUICK_STEPS if arguments.quick else None)
-    shared = {"max_steps": steps, "device": arguments.device, "channel_axis": colour}
+    shared = {"device": arguments.device, "channel_axis": colour}
+    shared |= {"max_steps": steps} if steps else {}
     real = {"drop_probability": 0.7} if section == "polyu" else {}
     kinds = {
         "Self2Self": (Self2SelfDenoiser, {**shared, **real}),
@@ -149,15 +150,15 @@ def methods(section, noisy, sigma, arguments):
     if section == "ablation":
         shared["max_steps"] = steps or ABLATION_STEPS
         edge = QUICK_EDGE if arguments.quick else ABLATION_EDGE
-        whole = {**shared, "lr": 1e-3, "patch_size": edge, "batch_size": 1}
-        full = {**whole, "module": narrow()}
+        paper = {"lr": 1e-3, "patch_size": edge, "batch_size": 1, "dropout": 0.3}
+        full = {**shared, **paper, "module": narrow()}
         kinds = {
             "without sampling": (Self2SelfDenoiser, {**full, "sampling": False}),
-            "without dropout": (Self2SelfDenoiser, {**whole, "module": narrow(dropout=0.0)}),
+            "without dropout": (Self2SelfDenoiser, {**full, "dropout": 0.0}),
             "without ensemble": (Self2SelfDenoiser, {**full, "n_predictions": 1}),
             "without partial convolution": (
                 Self2SelfDenoiser,
-                {**whole, "module": narrow(partial=False)},
+                {**full, "module": narrow(partial=False)},
             ),
             "full": (Self2SelfDenoiser, full),
             "the default": (Self2SelfDenoiser, shared),
@@ -255,7 +256,7 @@ def main():
         __doc__,
         only=("house", f"a section: {', '.join(SECTIONS)}"),
         images=("", "names of pictures, with commas between; all by default"),
-        steps=(0, "steps of training; those of the schedule by default"),
+        steps=(0, "steps of training; those of the estimator by default"),
         device=("auto", "cpu, cuda, ..."),
     )
     if arguments.only not in SECTIONS:

@@ -36,6 +36,7 @@ from .images.loading import load
 from .images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from .images.noise2same import Noise2SameDenoiser
 from .images.noise2self import Noise2SelfDenoiser
+from .images.recorrupted import RecorruptedDenoiser
 from .images.self2self import Self2SelfDenoiser
 from .images.self2self_plus import Self2SelfPlusDenoiser
 from .noise.correlation import noise_correlation
@@ -105,6 +106,7 @@ __all__ = [
     "PixelGrid",
     "PixelPartition",
     "RandomPixels",
+    "RecorruptedDenoiser",
     "Repeats",
     "RiskScorer",
     "SameSplit",

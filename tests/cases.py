@@ -88,6 +88,7 @@ if HAS_NETWORKS:
         ss.Neighbor2NeighborDenoiser(**TINY, test_time_augmentation=False),
         ss.Noise2SameDenoiser(**TINY, lambda_inv="noise"),
         ss.Noise2SelfDenoiser(**TINY, inference="j_invariant", test_time_augmentation=False),
+        ss.RecorruptedDenoiser(**TINY),
         ss.Self2SelfDenoiser(**TINY, n_predictions=2),
         ss.Self2SelfPlusDenoiser(**TINY, n_predictions=2),
     ]

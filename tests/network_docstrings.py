@@ -6,45 +6,49 @@ Their docstrings have it written out, so that editors show it; a test holds them
 """
 
 import inspect
-import sys
-
-COLUMN_CHARACTERS = 25  # of a column of a table
 
 TRAINING = """
-    max_steps : int, default=2000
+    max_steps : int, default={max_steps}
         Steps of the optimizer.
     batch_size : int, default={batch_size}
         Crops in a step.
-    patch_size : int or tuple of int, default=None
+    patch_size : int, tuple of int or "whole", default=None
         Edge of the crops in pixels, or one for each spatial axis. By default {patch}
-        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
-        the crops, what is missing counts as not measured.
-    augment : bool, default=True
-        Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
-        noise or images that have a direction, and packed raw frames, whose channels have.
+        (32 for volumes), or the size of the largest image if it is smaller; "whole" is that size
+        however large. Of smaller images than the crops, what is missing counts as not measured.
+{turns}
     lr : float, default={lr}
         Learning rate of the first step.
-    optimizer : str or class, default="Adam"
+    optimizer : str or class, default="{optimizer}"
         A class of `torch.optim`, by name or itself.
+    halvings : tuple of float, default=(0.5, 0.6, 0.7, 0.8, 0.9)
+        Shares of the steps after which the learning rate is halved.
+{averaging}    max_gradient_norm : float or None, default=0.5
+        Longest gradient, over all weights; longer ones are shortened to it. None shortens none.
 """
 
-SCHEDULED = """
-    schedule : {{"fast", "paper"}}, default="fast"
-        What the parameters of the training are where they are None.
+TURNS = {
+    False: """    augment : bool, default=True
+        Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
+        noise or images that have a direction, and packed raw frames, whose channels have.""",
+    True: """    augment : bool or "flips", default=True
+        Whether crops are mirrored and turned by right angles at random, or mirrored only
+        ("flips"), and predictions likewise.""",
+}
 
-        {table}
+AVERAGING = """    averaging : float, default=0.99
+        What predicts is a running mean of the weights, of which this share stays at each step; 0
+        averages nothing.
+"""
 
-    max_steps, batch_size, patch_size, augment, lr, optimizer : default=None
-        Steps of the optimizer; crops in a step; edge of the crops in pixels, one or one for each
-        axis; whether crops are mirrored and turned by right angles at random, or mirrored only
-        ("flips"), and predictions likewise; the learning rate of the first step; and a class of
-        `torch.optim`, by name or itself. None leaves each to the schedule.
+HELD_OUT = """
+    held_out : float, default=1/16
+        Share of the pixels that are held out of learning, up to 0.5. Their loss decides which
+        state is kept, and is what `score` reports. With 0 the last state is kept, and `score`
+        fits a network anew for each subset of the pixels.
 """
 
 SHARED = """
-    held_out : float, default=1/16
-        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
-        decides which state is kept, and is what `score` reports.
     patience : int, default=None
         Stop after so many steps without a smaller held-out loss, and keep the best state. By
         default all steps are taken, and the last state is kept unless an earlier one was better
@@ -140,31 +144,13 @@ def shared_texts(cls):
         As they stand in its source.
     """
     defaults = {name: p.default for name, p in inspect.signature(cls).parameters.items()}
-    if not hasattr(cls, "schedules"):
-        patch = cls.default_patch[2]
-        training = TRAINING.format(patch=patch, **{k: defaults[k] for k in ("batch_size", "lr")})
-    else:
-        training = _scheduled(cls.schedules)
-    inference = INFERENCE.lstrip("\n") if not hasattr(cls, "schedules") else ""
-    parameters = training.rstrip() + SHARED.format(inference=inference)
+    sampled = "averaging" in defaults
+    training = TRAINING.format(
+        patch=cls.default_patch[2],
+        turns=TURNS[sampled],
+        averaging=AVERAGING if sampled else "",
+        **{name: defaults[name] for name in ("max_steps", "batch_size", "lr", "optimizer")},
+    )
+    inference = "" if sampled else INFERENCE.lstrip("\n")
+    parameters = training.rstrip() + HELD_OUT.rstrip() + SHARED.format(inference=inference)
     return [text.strip() for text in (parameters, ATTRIBUTES, NOTES)]
-
-
-def _scheduled(schedules):
-    """The text about parameters by schedule, with a table of them."""
-
-    def row(*cells):
-        return "  ".join(f"{cell:{COLUMN_CHARACTERS}}" for cell in cells).rstrip()
-
-    line = row(*["=" * COLUMN_CHARACTERS] * (len(schedules) + 1))
-    table = [line, row("parameter", *schedules), line]
-    for name in next(iter(schedules.values())):
-        values = [schedule[name] for schedule in schedules.values()]
-        if name == "default_patch":
-            name, values = "patch_size", [_patch(edges) for edges in values]
-        table.append(row(name, *map(str, values)))
-    return SCHEDULED.format(table="\n        ".join([*table, line]))
-
-
-def _patch(edges):
-    return "whole images" if edges[2] == sys.maxsize else f"{edges[2]}, {edges[3]} in volumes"

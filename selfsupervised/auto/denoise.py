@@ -124,8 +124,9 @@ def denoise(
     method : str or estimator, default="auto"
         "auto" compares all kinds; "bilateral", "gaussian", "median", "non_local_means",
         "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
-        "neighbor2neighbor", "noise2same", "noise2self", "self2self" and "self2self_plus" train a
-        network on the image, which takes minutes and needs the extra `networks`. An estimator,
+        "neighbor2neighbor", "noise2same", "noise2self", "recorrupted", "self2self" and
+        "self2self_plus" train a network on the image, which takes minutes and needs the extra
+        `networks`. An estimator,
         such as a configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to
         the image and applied as it is; so is a function ``image -> image``. The `AutoDenoiser`
         that an earlier call returned is applied as it is, without choosing again.

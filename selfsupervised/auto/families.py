@@ -39,6 +39,7 @@ NETWORKS = {
     "neighbor2neighbor": "Neighbor2NeighborDenoiser",
     "noise2same": "Noise2SameDenoiser",
     "noise2self": "Noise2SelfDenoiser",
+    "recorrupted": "RecorruptedDenoiser",
     "self2self": "Self2SelfDenoiser",
     "self2self_plus": "Self2SelfPlusDenoiser",
 }

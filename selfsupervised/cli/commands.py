@@ -17,9 +17,12 @@ from selfsupervised.cli.words import to_stderr
 
 METHODS = (
     "auto", "bilateral", "gaussian", "median", "neighbor2neighbor", "nl_ridge", "noise2same",
-    "noise2self", "non_local_means", "self2self", "self2self_plus", "total_variation", "wavelet",
+    "noise2self", "non_local_means", "recorrupted", "self2self", "self2self_plus",
+    "total_variation", "wavelet",
 )  # fmt: skip
-NETWORK_METHODS = ("neighbor2neighbor", "noise2same", "noise2self", "self2self", "self2self_plus")
+NETWORK_METHODS = (
+    "neighbor2neighbor", "noise2same", "noise2self", "recorrupted", "self2self", "self2self_plus",
+)  # fmt: skip
 USAGE_STATUS, FAILED_STATUS = 2, 1
 EPILOG = "Every command says more with --help. Guide: docs/files.md."
 

@@ -82,8 +82,10 @@ def holds_out(estimator):
     """Whether `fit` of `estimator` holds out entries by itself, on which it can be judged.
 
     Its class has a property `held_out_partition_` then: the partition that hides these entries.
+    A parameter `held_out` of 0 says that it holds out none.
     """
-    return hasattr(type(estimator), "held_out_partition_")
+    can = hasattr(type(estimator), "held_out_partition_")
+    return can and getattr(estimator, "held_out", None) != 0
 
 
 def check_forgets(estimator):

@@ -65,7 +65,8 @@ class Judge:
         columns), a pipeline of such, or a function ``image -> image``.
     partition : partition or "auto", default="auto"
         Which entries are hidden together.
-    fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
+    fill : str, float or None, default="neighbors"
+        "neighbors", "matched", "uniform", "random_neighbor", see `fill_missing`, or a constant.
         What stands in the place of hidden values.
     random_state : int, RandomState, Generator or None, default=0
         Seed of random fills.

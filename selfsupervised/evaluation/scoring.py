@@ -46,7 +46,8 @@ def self_supervised_loss(
         `JInvariantWrapper`, the entries that an estimator held out in `fit` for one that does
         so (networks; `X` must then be what it was fitted on, or independent of it), otherwise
         what the wrapper would choose.
-    fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
+    fill : str, float or None, default="neighbors"
+        "neighbors", "matched", "uniform", "random_neighbor", see `fill_missing`, or a constant.
         What stands for hidden values. A `JInvariantWrapper` has its own.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
         ``(judged, predicted) -> loss``.
@@ -115,7 +116,8 @@ class SelfSupervisedScorer(BaseEstimator):
     ----------
     partition : partition or "auto", default="auto"
         Which entries are hidden together.
-    fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
+    fill : str, float or None, default="neighbors"
+        "neighbors", "matched", "uniform", "random_neighbor", see `fill_missing`, or a constant.
         What stands for hidden values.
     loss : {"mse", "mae", "poisson"} or callable, default="mse"
         ``(judged, predicted) -> loss``.

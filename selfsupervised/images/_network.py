@@ -31,7 +31,7 @@ from selfsupervised.networks import (
 from selfsupervised.partitions import HeldOutPixels
 from selfsupervised.training.busy import threads_that_fit
 from selfsupervised.training.data import Crops, HeldOut, crop_shape, fill_crops
-from selfsupervised.training.net import loss_curve, new_net, seeded, train
+from selfsupervised.training.net import check_course, loss_curve, new_net, seeded, train
 from selfsupervised.training.passes import PRECISIONS, choose_device, in_precision
 from selfsupervised.training.source import Source
 from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memory
@@ -39,9 +39,9 @@ from selfsupervised.training.tiling import as_dask, predict_tiles, tile_for_memo
 TILE_BYTES = 2**31
 MAX_PIXELS_UNTILED = 2**18  # pixels that are surely predicted at once
 N_EPOCHS, MAX_EPOCH_STEPS = 50, 200
-# Of the gradient. Usual ones are of 0.05 to 0.3; a few a thousand times as long came after 1300
-# steps at one rate, and undid all that had been learned.
-MAX_GRADIENT_NORM = 0.5
+# Defaults of all. Usual gradients are of 0.05 to 0.3; a few a thousand times as long came after
+# 1300 steps at one rate, and undid all that had been learned.
+HALVINGS, MAX_GRADIENT_NORM = (0.5, 0.6, 0.7, 0.8, 0.9), 0.5
 
 
 class NetworkDenoiser(Saved, Exported, ImageDenoiser):
@@ -51,15 +51,9 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
     batch of crops, ``criterion()``, the loss, and, where it differs, the constants below.
     """
 
-    halvings: tuple[float, ...] = (
-        0.5,
-        0.6,
-        0.7,
-        0.8,
-        0.9,
-    )  # of the learning rate, as shares of all steps
-    averaging: float | None = None  # of the weights over steps, see `Average`
+    averaging: float = 0  # of the weights over steps, see `Average`
     patch_multiple = 1
+    network_options: tuple[str, ...] = ()  # parameters that are also those of a new network
     default_patch: dict[int, int] = {2: 64, 3: 32}
 
     net_: Any
@@ -78,11 +72,18 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
         "module": [None, nn.Module, callable],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "patch_size": [None, Interval(Integral, 1, None, closed="left"), tuple],
+        "patch_size": [
+            None,
+            Interval(Integral, 1, None, closed="left"),
+            tuple,
+            StrOptions({"whole"}),
+        ],
         "augment": ["boolean"],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "optimizer": [str, callable],
-        "held_out": [Interval(Real, 0, 0.5, closed="right")],
+        "halvings": [tuple, list],
+        "max_gradient_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "held_out": [Interval(Real, 0, 0.5, closed="both")],
         "patience": [None, Interval(Integral, 1, None, closed="left")],
         "precision": [StrOptions(set(PRECISIONS))],
         "device": [str, torch.device],
@@ -108,8 +109,10 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
 
     @property
     def held_out_partition_(self) -> Any:
-        """The partition that hides the pixels that were held out of `fit`."""
+        """The partition that hides the pixels that were held out of `fit`; None if none were."""
         check_is_fitted(self)
+        if not self.held_out_fraction_:
+            return None
         return HeldOutPixels(self.held_out_fraction_, random_state=self.seed_)
 
     # -- a paper ---------------------------------------------------------------------------
@@ -186,11 +189,10 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
             seed=self.seed_,
             normalization=(self.mean_, self.scale_) if again else None,
         )
-        setting = self._setting
         shape = crop_shape(
             self.patch_size,
             source.shapes,
-            default=setting("default_patch")[len(source.shapes[0])],
+            default=self.default_patch[len(source.shapes[0])],
             multiple=self.patch_multiple,
         )
         if again:
@@ -201,16 +203,16 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
             source,
             self.scheme,
             shape=shape,
-            n_batches=min(-(-setting("max_steps") // N_EPOCHS), MAX_EPOCH_STEPS),
-            batch_size=setting("batch_size"),
-            max_steps=setting("max_steps"),
-            turn=setting("augment"),
+            n_batches=min(-(-self.max_steps // N_EPOCHS), MAX_EPOCH_STEPS),
+            batch_size=self.batch_size,
+            max_steps=self.max_steps,
+            turn=self.augment,
             seed=(self.seed_, self.n_steps_),
         )
         self.prepare(source)
         with seeded(self.seed_, device):
             network = self.net_.module_.network if again else None
-            net = self._new_net(network, valid=self.judged(source), averaging=setting("averaging"))
+            net = self._new_net(network, valid=self.judged(source), averaging=self.averaging)
             n_steps = train(net, crops)
         self.net_ = net
         return self._record(n_steps)
@@ -223,10 +225,6 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
         self.held_out_loss_ = float(unit * dict(self.net_.callbacks_)["best"].loss_)
         return self
 
-    def _setting(self, name):
-        """The value of a parameter of the training."""
-        return getattr(self, name)
-
     def _new_net(self, network=None, **kwargs):
         """The skorch net for these parameters, around a new network or a given one."""
         device = choose_device(self.device)
@@ -237,11 +235,11 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
             in_precision(network, multiple, self.precision, device, self.n_dims_),
             self.criterion(),
             device=device,
-            max_steps=self._setting("max_steps"),
-            lr=self._setting("lr"),
-            optimizer=self._setting("optimizer"),
-            halvings=self._setting("halvings"),
-            clip=MAX_GRADIENT_NORM,
+            max_steps=self.max_steps,
+            lr=self.lr,
+            optimizer=self.optimizer,
+            halvings=self.halvings,
+            clip=self.max_gradient_norm,
             patience=self.patience,
             callbacks=self.callbacks,
             compiled=self.compile,
@@ -259,9 +257,12 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
         if isinstance(module, nn.Module):
             return deepcopy(module)
         n_channels = self.n_channels_
-        sizes = {"in_channels": n_channels, "out_channels": n_channels, "n_dims": self.n_dims_}
+        given = {"in_channels": n_channels, "out_channels": n_channels, "n_dims": self.n_dims_}
+        for name in self.network_options:
+            if name not in getattr(module, "keywords", {}):  # of a partial, which has the last word
+                given[name] = getattr(self, name)
         known = inspect.signature(module).parameters
-        network = module(**{name: size for name, size in sizes.items() if name in known})
+        network = module(**{name: value for name, value in given.items() if name in known})
         if not isinstance(network, nn.Module):
             raise TypeError(
                 f"{type(self).__name__} expected module to be a torch.nn.Module, or a class or "
@@ -374,9 +375,10 @@ class NetworkDenoiser(Saved, Exported, ImageDenoiser):
     # -- checks ----------------------------------------------------------------------------
 
     def _check(self, X):
+        validate_parameters(self)
+        check_course(self, caller=type(self).__name__)
         if not is_lazy(X):
             return super()._check(X)
-        validate_parameters(self)
         return Measurement.of_lazy_images(
             X, channel_axis=self.channel_axis, caller=type(self).__name__
         )

@@ -12,7 +12,6 @@ input, so with independent noise the loss is that of clean targets plus a consta
 1). Predictions are averaged over samples, and over the dropout in the network.
 """
 
-import sys
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -32,19 +31,6 @@ from selfsupervised.training.data import HeldOut, draw_turn, target_of
 from selfsupervised.training.net import seeded
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-FAST_DROPOUT = 0.15  # of `FilledUNet`: without, it learns the noise after 3000 steps
-# What learns most in a given time, of what was tried; a hundredth of the paper's steps.
-FAST_SCHEDULE: dict = {
-    "max_steps": 4000,
-    "batch_size": 4,
-    "default_patch": NetworkDenoiser.default_patch,
-    "augment": True,
-    "lr": 2e-3,
-    "optimizer": "AdamW",
-    "halvings": NetworkDenoiser.halvings,
-    "averaging": 0.99,
-}
-WHOLE_IMAGE_EDGE = {2: sys.maxsize, 3: sys.maxsize}  # images in one crop
 N_VALIDATION_SAMPLES = 4  # samples of each image in a validation
 PIXELS_AT_ONCE = 2**16  # predictions of smaller images are made several at a time
 
@@ -52,11 +38,10 @@ PIXELS_AT_ONCE = 2**16  # predictions of smaller images are made several at a ti
 class SampledDenoiser(NetworkDenoiser):
     """Base of Self2Self and Self2Self+.
 
-    A subclass has `schedules`, the values that parameters of the training have by default under
-    each name that `schedule` may have, and makes a network that takes NaN for "not seen".
+    A subclass makes a network that takes NaN for "not seen".
     """
 
-    schedules: dict[str, dict[str, Any]] = {}
+    network_options: tuple[str, ...] = ("dropout",)
     _sees_missing = True
 
     _parameter_constraints: dict = {
@@ -66,23 +51,14 @@ class SampledDenoiser(NetworkDenoiser):
             if name != "test_time_augmentation"  # predictions are means over many already
         },
         "drop_probability": [Interval(Real, 0, 1, closed="neither")],
-        "dropout": [None, Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
         "sampling": ["boolean"],
         "loss": [StrOptions({"mse", "mae"})],
         "n_predictions": [Interval(Integral, 1, None, closed="left")],
         "keep_known": ["boolean"],
-        "schedule": [StrOptions({"fast", "paper"})],
-        "max_steps": [None, Interval(Integral, 1, None, closed="left")],
-        "batch_size": [None, Interval(Integral, 1, None, closed="left")],
-        "augment": [None, "boolean", StrOptions({"flips"})],
-        "lr": [None, Interval(Real, 0, None, closed="neither")],
-        "optimizer": [None, str, callable],
+        "augment": ["boolean", StrOptions({"flips"})],
+        "averaging": [Interval(Real, 0, 1, closed="left")],
     }
-
-    def _setting(self, name):
-        # What is no parameter, or one that is None, is the schedule's.
-        value = vars(self).get(name)
-        return self.schedules[self.schedule][name] if value is None else value
 
     # -- the scheme ------------------------------------------------------------------------
 
@@ -233,7 +209,7 @@ class SampledDenoiser(NetworkDenoiser):
     def _moments(self, x):
         """Mean and standard deviation of the predictions, by running sums (Welford)."""
         rng, count = np.random.default_rng(self.seed_), 0
-        augment = self._setting("augment")
+        augment = self.augment
         mean, squares = np.zeros_like(x), np.zeros_like(x)
         at_once = max(PIXELS_AT_ONCE // x[0].size, 1)
         with seeded(self.seed_, torch.device(self.net_.device)):

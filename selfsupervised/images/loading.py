@@ -9,6 +9,7 @@ from selfsupervised.counts.autoencoder import NegativeBinomialAutoencoder
 from selfsupervised.images.neighbor2neighbor import Neighbor2NeighborDenoiser
 from selfsupervised.images.noise2same import Noise2SameDenoiser
 from selfsupervised.images.noise2self import Noise2SelfDenoiser
+from selfsupervised.images.recorrupted import RecorruptedDenoiser
 from selfsupervised.images.self2self import Self2SelfDenoiser
 from selfsupervised.images.self2self_plus import Self2SelfPlusDenoiser
 from selfsupervised.training.saving import load_estimator
@@ -18,6 +19,7 @@ DENOISERS = [
     Neighbor2NeighborDenoiser,
     Noise2SameDenoiser,
     Noise2SelfDenoiser,
+    RecorruptedDenoiser,
     Self2SelfDenoiser,
     Self2SelfPlusDenoiser,
 ]

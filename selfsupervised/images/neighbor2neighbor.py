@@ -13,6 +13,7 @@ with no gradient through f(y) (Huang et al., Eq. 7).
 """
 
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Any, Literal
 
@@ -21,7 +22,9 @@ import torch
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.core.types import Array, RandomState
-from selfsupervised.images._network import NetworkDenoiser
+from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
+from selfsupervised.images._published import AS_PRINTED, Published
+from selfsupervised.networks import UNet
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
@@ -30,7 +33,7 @@ EDGE_PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (
 DIAGONAL_PAIRS = np.array([(0, 3), (3, 0), (1, 2), (2, 1)])
 
 
-class Neighbor2NeighborDenoiser(NetworkDenoiser):
+class Neighbor2NeighborDenoiser(Published, NetworkDenoiser):
     """Train a network on pairs of sub-sampled noisy images (Huang et al., CVPR 2021).
 
     Parameters
@@ -51,10 +54,10 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         Steps of the optimizer.
     batch_size : int, default=2
         Crops in a step.
-    patch_size : int or tuple of int, default=None
+    patch_size : int, tuple of int or "whole", default=None
         Edge of the crops in pixels, or one for each spatial axis. By default 128
-        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
-        the crops, what is missing counts as not measured.
+        (32 for volumes), or the size of the largest image if it is smaller; "whole" is that size
+        however large. Of smaller images than the crops, what is missing counts as not measured.
     augment : bool, default=True
         Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
         noise or images that have a direction, and packed raw frames, whose channels have.
@@ -62,9 +65,14 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         Learning rate of the first step.
     optimizer : str or class, default="Adam"
         A class of `torch.optim`, by name or itself.
+    halvings : tuple of float, default=(0.5, 0.6, 0.7, 0.8, 0.9)
+        Shares of the steps after which the learning rate is halved.
+    max_gradient_norm : float or None, default=0.5
+        Longest gradient, over all weights; longer ones are shortened to it. None shortens none.
     held_out : float, default=1/16
-        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
-        decides which state is kept, and is what `score` reports.
+        Share of the pixels that are held out of learning, up to 0.5. Their loss decides which
+        state is kept, and is what `score` reports. With 0 the last state is kept, and `score`
+        fits a network anew for each subset of the pixels.
     patience : int, default=None
         Stop after so many steps without a smaller held-out loss, and keep the best state. By
         default all steps are taken, and the last state is kept unless an earlier one was better
@@ -135,8 +143,12 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
     Notes
     -----
     In volumes, cells are 2 x 2 pixels of the last two axes. A pair with a pixel that was not
-    measured counts nothing. The paper does not augment. The learning rate is halved five times
-    in the second half of all steps; that of the released code after each fifth.
+    measured counts nothing.
+
+    `from_paper` takes the steps of the paper's hundred epochs of 50,000 images; for a folder of
+    your own, the same is ``max_steps=100 * n_images // 4``. Gamma rises gradually in the paper,
+    here with the steps, in the released code (`from_code`) with the epochs. There, noise was
+    drawn anew for each crop, which images that were measured cannot have.
 
     Score and state are chosen on pixels that the network neither saw nor was trained to
     predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
@@ -177,6 +189,22 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         "sampler": [StrOptions({"random", "fixed"})],
     }
 
+    paper = {
+        "module": UNet,
+        "gamma": 2,
+        "sampler": "random",
+        "max_steps": 1_250_000,  # 100 epochs of 50,000 images
+        "batch_size": 4,
+        "patch_size": 256,
+        "augment": False,
+        "lr": 3e-4,
+        "optimizer": "Adam",
+        **AS_PRINTED,
+        "halvings": (0.2, 0.4, 0.6, 0.8),  # every 20 epochs
+        "test_time_augmentation": False,
+    }
+    code = {"module": partial(UNet, init_scale=0.1), "max_steps": 1_108_200}  # of 44,328 images
+
     def __init__(
         self,
         module: Any = None,
@@ -185,10 +213,12 @@ class Neighbor2NeighborDenoiser(NetworkDenoiser):
         sampler: Literal["fixed", "random"] = "random",
         max_steps: int = 2000,
         batch_size: int = 2,
-        patch_size: int | tuple[Any, ...] | None = None,
+        patch_size: int | tuple[Any, ...] | Literal["whole"] | None = None,
         augment: bool = True,
         lr: float = 0.003,
         optimizer: str | Callable[..., Any] = "Adam",
+        halvings: tuple[float, ...] = HALVINGS,
+        max_gradient_norm: float | None = MAX_GRADIENT_NORM,
         held_out: float = 1 / 16,
         patience: int | None = None,
         precision: Literal["auto", "bfloat16", "float32"] = "auto",

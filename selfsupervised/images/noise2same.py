@@ -14,6 +14,7 @@ pays, such as at edges, and is the default.
 """
 
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Any, Literal
 
@@ -21,7 +22,10 @@ import numpy as np
 
 from selfsupervised.core.sklearn_compat import Interval, StrOptions
 from selfsupervised.core.types import Array, RandomState
-from selfsupervised.images._network import NetworkDenoiser
+from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
+from selfsupervised.images._published import AS_PRINTED, Published
+from selfsupervised.networks import ResidualUNet
+from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.level import noise_variance
 from selfsupervised.partitions.fill import FILLS
 from selfsupervised.partitions.stratified import box_edge, draw_stratified
@@ -30,10 +34,11 @@ from selfsupervised.training.passes import WeightedMSE, weighted_mean
 from selfsupervised.training.windows import root_mean_square
 
 REPLACEMENT_STD = 0.2  # standard deviation, in normalised units
+ANY_NOISE_LAMBDA = 2.0  # of Theorem 1
 WINDOW_BOXES = 4  # boxes a side with a pixel of J each, where the root is taken locally
 
 
-class Noise2SameDenoiser(NetworkDenoiser):
+class Noise2SameDenoiser(Published, NetworkDenoiser):
     """Train a network on all pixels under a bound on its use of each (Xie et al., NeurIPS 2020).
 
     Parameters
@@ -43,11 +48,12 @@ class Noise2SameDenoiser(NetworkDenoiser):
         makes one, called with those of ``in_channels``, ``out_channels`` and ``n_dims`` that it
         takes. By default ``Noise2SelfUNet(width=16, depth=3, residual=True)``, which learns
         faster; the paper's is ``ResidualUNet``, both from `selfsupervised.networks`.
-    lambda_inv : float or "noise", default=2.0
-        Weight of the invariance term. Theorem 1 has 2 for any noise; "noise" is Theorem 2's
-        twice the standard deviation of white noise, in normalised units, which is estimated
-        from the pixels that are not held out.
-    fill : {"neighbors", "normal", "uniform", "random_neighbor"}, default="neighbors"
+    lambda_inv : float or "noise", default="noise"
+        Weight of the invariance term. "noise" is Theorem 2's twice the standard deviation of the
+        noise, in normalised units, which is estimated from the pixels that are not held out; where
+        neighbouring pixels look as if they shared noise, so that this would be too little, it is
+        2. That is Theorem 1's, for any independent noise, and the paper's.
+    fill : {"neighbors", "matched", "normal", "uniform", "random_neighbor"}, default="neighbors"
         What stands in the place of J, see `fill_missing`; "normal", as in most experiments of
         the released code, are draws from N(0, 0.2**2) in normalised units.
     masked : float, default=0.1
@@ -62,10 +68,10 @@ class Noise2SameDenoiser(NetworkDenoiser):
         Steps of the optimizer.
     batch_size : int, default=4
         Crops in a step.
-    patch_size : int or tuple of int, default=None
+    patch_size : int, tuple of int or "whole", default=None
         Edge of the crops in pixels, or one for each spatial axis. By default 64
-        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
-        the crops, what is missing counts as not measured.
+        (32 for volumes), or the size of the largest image if it is smaller; "whole" is that size
+        however large. Of smaller images than the crops, what is missing counts as not measured.
     augment : bool, default=True
         Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
         noise or images that have a direction, and packed raw frames, whose channels have.
@@ -73,9 +79,14 @@ class Noise2SameDenoiser(NetworkDenoiser):
         Learning rate of the first step.
     optimizer : str or class, default="Adam"
         A class of `torch.optim`, by name or itself.
+    halvings : tuple of float, default=(0.5, 0.6, 0.7, 0.8, 0.9)
+        Shares of the steps after which the learning rate is halved.
+    max_gradient_norm : float or None, default=0.5
+        Longest gradient, over all weights; longer ones are shortened to it. None shortens none.
     held_out : float, default=1/16
-        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
-        decides which state is kept, and is what `score` reports.
+        Share of the pixels that are held out of learning, up to 0.5. Their loss decides which
+        state is kept, and is what `score` reports. With 0 the last state is kept, and `score`
+        fits a network anew for each subset of the pixels.
     patience : int, default=None
         Stop after so many steps without a smaller held-out loss, and keep the best state. By
         default all steps are taken, and the last state is kept unless an earlier one was better
@@ -146,9 +157,12 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     Notes
     -----
-    The learning rate is halved five times in the
-    second half of all steps; the paper halves it after each tenth, which is too early for few.
     The mean is that of the whole batch. Pixels that were not measured count in neither term.
+
+    `from_paper` has the paper's loss, weight and batch; what its text leaves to an appendix is as
+    the released code has it for most data sets. `from_code` is the code's notebook on BSD68,
+    which fills by the mean of eight neighbours, here of four. Both bring each image to mean zero
+    and deviation one, here all images together.
 
     Score and state are chosen on pixels that the network neither saw nor was trained to
     predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
@@ -187,20 +201,46 @@ class Noise2SameDenoiser(NetworkDenoiser):
         "local": ["boolean"],
     }
 
+    paper = {
+        "module": ResidualUNet,
+        "lambda_inv": 2.0,
+        "fill": "normal",
+        "masked": 0.005,
+        "local": False,
+        "max_steps": 50_000,
+        "batch_size": 64,
+        "patch_size": 64,
+        "augment": True,
+        "lr": 4e-4,
+        "optimizer": "Adam",
+        **AS_PRINTED,
+        "halvings": tuple(n / 10 for n in range(1, 10)),  # every 5000 steps
+        "test_time_augmentation": False,
+    }
+    code = {
+        "module": partial(ResidualUNet, momentum=0.003),
+        "lambda_inv": 0.95,
+        "fill": "neighbors",
+        "max_steps": 80_000,
+        "halvings": tuple(n / 16 for n in range(1, 16)),  # every 5000 steps
+    }
+
     def __init__(
         self,
         module: Any = None,
         *,
-        lambda_inv: float | Literal["noise"] = 2.0,
-        fill: Literal["neighbors", "normal", "random_neighbor", "uniform"] = "neighbors",
+        lambda_inv: float | Literal["noise"] = "noise",
+        fill: Literal["matched", "neighbors", "normal", "random_neighbor", "uniform"] = "neighbors",
         masked: float = 0.1,
         local: bool = True,
         max_steps: int = 2000,
         batch_size: int = 4,
-        patch_size: int | tuple[Any, ...] | None = None,
+        patch_size: int | tuple[Any, ...] | Literal["whole"] | None = None,
         augment: bool = True,
         lr: float = 0.003,
         optimizer: str | Callable[..., Any] = "Adam",
+        halvings: tuple[float, ...] = HALVINGS,
+        max_gradient_norm: float | None = MAX_GRADIENT_NORM,
         held_out: float = 1 / 16,
         patience: int | None = None,
         precision: Literal["auto", "bfloat16", "float32"] = "auto",
@@ -218,11 +258,16 @@ class Noise2SameDenoiser(NetworkDenoiser):
 
     def prepare(self, source: Any) -> None:
         """Find out lambda."""
-        self.lambda_ = float(2 if self.lambda_inv == "noise" else self.lambda_inv)
-        if self.lambda_inv == "noise":
-            crops = source.sample(len(source.shapes))
-            variances = [noise_variance(np.moveaxis(x, 0, -1), channel_axis=-1) for x in crops]
-            self.lambda_ *= float(np.sqrt(np.mean(variances)))
+        if self.lambda_inv != "noise":
+            self.lambda_ = float(self.lambda_inv)
+            return
+        crops = source.sample(len(source.shapes))
+        last = [np.moveaxis(x, 0, -1) for x in crops]
+        std = float(np.sqrt(np.mean([noise_variance(x, channel_axis=-1) for x in last])))
+        # Filled, as blocks with NaN would be left out, and there is some in each.
+        last = [np.moveaxis(fill_crops(x[None])[0], 0, -1) for x in crops]
+        shared = std > 0 and any(correlated_noise(last, channel_axis=-1).correlated)
+        self.lambda_ = ANY_NOISE_LAMBDA if shared else 2 * std
 
     def criterion(self) -> Any:
         """L_rec + lambda_inv L_inv."""

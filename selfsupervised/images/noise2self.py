@@ -12,14 +12,17 @@ A network g becomes such a function by replacing the pixels in J: f(x)_J = g(x_J
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from selfsupervised.core.sklearn_compat import StrOptions
 from selfsupervised.core.types import Array, RandomState
-from selfsupervised.images._network import NetworkDenoiser
-from selfsupervised.partitions import PixelPartition, StratifiedPixels
+from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM, NetworkDenoiser
+from selfsupervised.images._published import AS_PRINTED, Published
+from selfsupervised.networks import DnCNN, Noise2SelfUNet
+from selfsupervised.partitions import PixelGrid, PixelPartition, RandomPixels, StratifiedPixels
 from selfsupervised.partitions.channels_first import hidden_with, subset_labels
 from selfsupervised.partitions.fill import check_fill
 from selfsupervised.training.data import fill_crops, target_of
@@ -29,7 +32,7 @@ from selfsupervised.wrappers.mixing import MIXTURE_NAMES, mixed
 DEFAULT_STRIDE = 2  # a quarter of the pixels in each step, nearly all with visible neighbours
 
 
-class Noise2SelfDenoiser(NetworkDenoiser):
+class Noise2SelfDenoiser(Published, NetworkDenoiser):
     """Train a network to predict masked pixels (Batson & Royer, ICML 2019).
 
     Parameters
@@ -45,7 +48,7 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         from a quarter of the pixels; the paper has ``RandomPixels(25)`` for its networks, and the
         released code ``PixelGrid(4)``. Random subsets are others in each step, whatever their
         `random_state`. With a grid, long training on one image made its output worse.
-    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+    fill : {"neighbors", "matched", "uniform", "random_neighbor"} or float, default="neighbors"
         What stands in the place of J in training, see `fill_missing`; a number is in
         normalised units. The paper has uniform random values, its notebook on a single image a
         mean of neighbours.
@@ -59,10 +62,10 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         Steps of the optimizer.
     batch_size : int, default=4
         Crops in a step.
-    patch_size : int or tuple of int, default=None
+    patch_size : int, tuple of int or "whole", default=None
         Edge of the crops in pixels, or one for each spatial axis. By default 64
-        (32 for volumes), or the size of the largest image if it is smaller. Of smaller images than
-        the crops, what is missing counts as not measured.
+        (32 for volumes), or the size of the largest image if it is smaller; "whole" is that size
+        however large. Of smaller images than the crops, what is missing counts as not measured.
     augment : bool, default=True
         Whether crops are mirrored and rotated by multiples of 90 degrees at random. False suits
         noise or images that have a direction, and packed raw frames, whose channels have.
@@ -70,9 +73,14 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         Learning rate of the first step.
     optimizer : str or class, default="Adam"
         A class of `torch.optim`, by name or itself.
+    halvings : tuple of float, default=(0.5, 0.6, 0.7, 0.8, 0.9)
+        Shares of the steps after which the learning rate is halved.
+    max_gradient_norm : float or None, default=0.5
+        Longest gradient, over all weights; longer ones are shortened to it. None shortens none.
     held_out : float, default=1/16
-        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
-        decides which state is kept, and is what `score` reports.
+        Share of the pixels that are held out of learning, up to 0.5. Their loss decides which
+        state is kept, and is what `score` reports. With 0 the last state is kept, and `score`
+        fits a network anew for each subset of the pixels.
     patience : int, default=None
         Stop after so many steps without a smaller held-out loss, and keep the best state. By
         default all steps are taken, and the last state is kept unless an earlier one was better
@@ -142,8 +150,13 @@ class Noise2SelfDenoiser(NetworkDenoiser):
 
     Notes
     -----
-    The learning rate is halved five times in the
-    second half of all steps; the paper does not say.
+    `from_paper` is the U-Net of the supplement (Section 5) as it learned from ImageNet, one epoch
+    of 60,000 crops. The paper names neither optimizer nor rate; they are those of a notebook
+    released with it. Its images have the range [0, 1], where here they have mean zero and
+    deviation one, and random values come from the range of each crop. On one image it has
+    ``module=partial(DnCNN, depth=17)``. `from_code` is the notebook on one image; that fills by
+    the mean of eight neighbours, takes fifteen subsets in turn and holds the last one out. Here
+    it is four neighbours, any subset, and as many pixels at random.
 
     Score and state are chosen on pixels that the network neither saw nor was trained to
     predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
@@ -178,6 +191,32 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         "inference": [StrOptions({"direct", "j_invariant", *MIXTURE_NAMES})],
     }
 
+    paper = {
+        "module": partial(Noise2SelfUNet, width=32, depth=4, instance_norm=True),
+        "partition": RandomPixels(25),
+        "fill": "uniform",
+        "inference": "direct",
+        "max_steps": 1875,  # one epoch of 60,000 crops
+        "batch_size": 32,
+        "patch_size": 128,
+        "augment": False,
+        "lr": 1e-3,
+        "optimizer": "Adam",
+        **AS_PRINTED,
+        "halvings": (),
+        "test_time_augmentation": False,
+    }
+    code = {
+        "module": DnCNN,
+        "partition": PixelGrid(4),
+        "fill": "neighbors",
+        "max_steps": 500,
+        "batch_size": 1,
+        "patch_size": "whole",
+        "lr": 1e-2,
+        "held_out": 1 / 16,
+    }
+
     def __init__(
         self,
         module: Any = None,
@@ -187,10 +226,12 @@ class Noise2SelfDenoiser(NetworkDenoiser):
         inference: Literal["direct", "j_invariant", "local", "optimal"] = "direct",
         max_steps: int = 2000,
         batch_size: int = 4,
-        patch_size: int | tuple[Any, ...] | None = None,
+        patch_size: int | tuple[Any, ...] | Literal["whole"] | None = None,
         augment: bool = True,
         lr: float = 0.003,
         optimizer: str | Callable[..., Any] = "Adam",
+        halvings: tuple[float, ...] = HALVINGS,
+        max_gradient_norm: float | None = MAX_GRADIENT_NORM,
         held_out: float = 1 / 16,
         patience: int | None = None,
         precision: Literal["auto", "bfloat16", "float32"] = "auto",

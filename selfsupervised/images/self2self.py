@@ -10,36 +10,18 @@ As elements have independent noise, the loss is that of clean targets plus a con
 (Proposition 1); the mean over many predictions takes most of their variance away.
 """
 
-import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from selfsupervised.core.types import RandomState
-from selfsupervised.images._sampled import (
-    FAST_DROPOUT,
-    FAST_SCHEDULE,
-    WHOLE_IMAGE_EDGE,
-    SampledDenoiser,
-)
+from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM
+from selfsupervised.images._published import AS_PRINTED, Published
+from selfsupervised.images._sampled import SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfUNet
 
-PAPER_DROPOUT = 0.3
-SCHEDULES = {
-    "fast": FAST_SCHEDULE,
-    "paper": {
-        "max_steps": 450_000,
-        "batch_size": 1,
-        "default_patch": WHOLE_IMAGE_EDGE,
-        "augment": "flips",
-        "lr": 1e-5,
-        "optimizer": "Adam",
-        "halvings": (),
-        "averaging": None,
-    },
-}
 
-
-class Self2SelfDenoiser(SampledDenoiser):
+class Self2SelfDenoiser(Published, SampledDenoiser):
     """Train a network on one noisy image, by random samples of it (Quan et al., CVPR 2020).
 
     Each step shows the network a random part of the pixels and asks for the others. The result
@@ -49,22 +31,19 @@ class Self2SelfDenoiser(SampledDenoiser):
     Parameters
     ----------
     module : torch.nn.Module, class or callable, default=None
-        The network, see `partial` for the default: an instance, which is copied and from whose
-        weights training starts, or what makes one, called with those of ``in_channels``,
-        ``out_channels`` and ``n_dims`` that it takes. It gets NaN at what it is not
+        The network: an instance, which is copied and from whose weights training starts, or what
+        makes one, called with those of ``in_channels``, ``out_channels``, ``n_dims`` and
+        ``dropout`` that it takes. It gets NaN at what it is not
         to see if it has an attribute ``sees_missing`` that is true; otherwise that is filled with
-        a local mean first.
-    partial : bool, default=None
-        Whether the default network is the paper's U-Net of partial convolutions, or, if False,
-        the same of plain ones that see zeros, both from `Self2SelfUNet`. None is `FilledUNet`, or
-        `Self2SelfUNet` with ``schedule="paper"``.
+        a local mean first. By default `FilledUNet`; the paper's is `Self2SelfUNet`, of partial
+        convolutions, both from `selfsupervised.networks`.
     drop_probability : float, default=0.3
         Probability that an element of the image is left out of a sample, each channel for itself;
         in (0, 1). For the noise of real cameras, which neighbours share, 0.7 to 0.9.
-    dropout : float, default=None
-        Probability with which elements are dropped in the default network's decoder, in training
-        and in prediction alike, below 1. None is the paper's 0.3 for `Self2SelfUNet` and 0.15
-        for `FilledUNet`.
+    dropout : float, default=0.15
+        Probability with which elements are dropped in the network's decoder, in training and in
+        prediction alike, below 1. Without, long training on one image learns its noise. The paper
+        has 0.3.
     sampling : bool, default=True
         Whether there are samples. False shows and judges everything, for comparison: only
         dropout is then between the network and the identity.
@@ -74,30 +53,32 @@ class Self2SelfDenoiser(SampledDenoiser):
         How many predictions are averaged.
     keep_known : bool, default=False
         Whether pixels that are not missing come out as they were, for inpainting.
-    schedule : {"fast", "paper"}, default="fast"
-        What the parameters of the training are where they are None.
-
-        =========================  =========================  =========================
-        parameter                  fast                       paper
-        =========================  =========================  =========================
-        max_steps                  4000                       450000
-        batch_size                 4                          1
-        patch_size                 64, 32 in volumes          whole images
-        augment                    True                       flips
-        lr                         0.002                      1e-05
-        optimizer                  AdamW                      Adam
-        halvings                   (0.5, 0.6, 0.7, 0.8, 0.9)  ()
-        averaging                  0.99                       None
-        =========================  =========================  =========================
-
-    max_steps, batch_size, patch_size, augment, lr, optimizer : default=None
-        Steps of the optimizer; crops in a step; edge of the crops in pixels, one or one for each
-        axis; whether crops are mirrored and turned by right angles at random, or mirrored only
-        ("flips"), and predictions likewise; the learning rate of the first step; and a class of
-        `torch.optim`, by name or itself. None leaves each to the schedule.
+    max_steps : int, default=4000
+        Steps of the optimizer.
+    batch_size : int, default=4
+        Crops in a step.
+    patch_size : int, tuple of int or "whole", default=None
+        Edge of the crops in pixels, or one for each spatial axis. By default 64
+        (32 for volumes), or the size of the largest image if it is smaller; "whole" is that size
+        however large. Of smaller images than the crops, what is missing counts as not measured.
+    augment : bool or "flips", default=True
+        Whether crops are mirrored and turned by right angles at random, or mirrored only
+        ("flips"), and predictions likewise.
+    lr : float, default=0.002
+        Learning rate of the first step.
+    optimizer : str or class, default="AdamW"
+        A class of `torch.optim`, by name or itself.
+    halvings : tuple of float, default=(0.5, 0.6, 0.7, 0.8, 0.9)
+        Shares of the steps after which the learning rate is halved.
+    averaging : float, default=0.99
+        What predicts is a running mean of the weights, of which this share stays at each step; 0
+        averages nothing.
+    max_gradient_norm : float or None, default=0.5
+        Longest gradient, over all weights; longer ones are shortened to it. None shortens none.
     held_out : float, default=1/16
-        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
-        decides which state is kept, and is what `score` reports.
+        Share of the pixels that are held out of learning, up to 0.5. Their loss decides which
+        state is kept, and is what `score` reports. With 0 the last state is kept, and `score`
+        fits a network anew for each subset of the pixels.
     patience : int, default=None
         Stop after so many steps without a smaller held-out loss, and keep the best state. By
         default all steps are taken, and the last state is kept unless an earlier one was better
@@ -165,8 +146,13 @@ class Self2SelfDenoiser(SampledDenoiser):
     Notes
     -----
     `FilledUNet` is the default as it learns many times faster than partial convolutions; figures
-    are in the user guide. With ``schedule="paper"``, sizes and rates are the paper's; its
-    released code has a learning rate of 1e-4 and 150,000 steps.
+    are in the user guide.
+
+    `from_paper` differs from the paper in the network: its output is linear where the paper has a
+    leaky ReLU, since images have mean zero here and the range [0, 1] there; the border is one
+    pixel of zeros; elements are dropped rather than weights. The paper's probability of Bernoulli
+    sampling, 0.3, is taken for that of being left out, as in the released code (`from_code`).
+    That ends in a sigmoid, and shifts features against each other, see `Self2SelfUNet`.
 
     Score and state are chosen on pixels that the network neither saw nor was trained to
     predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
@@ -196,30 +182,45 @@ class Self2SelfDenoiser(SampledDenoiser):
     ((1, 32, 32), (1, 32, 32))
     """
 
-    schedules = SCHEDULES
-    _parameter_constraints: dict = {
-        **SampledDenoiser._parameter_constraints,
-        "partial": [None, "boolean"],
+    paper = {
+        "module": partial(Self2SelfUNet, pooled_skips=False),
+        "drop_probability": 0.3,
+        "dropout": 0.3,
+        "sampling": True,
+        "loss": "mse",
+        "n_predictions": 50,
+        "keep_known": False,
+        "max_steps": 450_000,
+        "batch_size": 1,
+        "patch_size": "whole",
+        "augment": "flips",
+        "lr": 1e-5,
+        "optimizer": "Adam",
+        **AS_PRINTED,
+        "halvings": (),
+        "averaging": 0,
     }
+    code = {"module": Self2SelfUNet, "n_predictions": 100, "max_steps": 150_000, "lr": 1e-4}
 
     def __init__(
         self,
         module: Any = None,
         *,
-        partial: bool | None = None,
         drop_probability: float = 0.3,
-        dropout: float | None = None,
+        dropout: float = 0.15,
         sampling: bool = True,
         loss: Literal["mae", "mse"] = "mse",
         n_predictions: int = 50,
         keep_known: bool = False,
-        schedule: Literal["fast", "paper"] = "fast",
-        max_steps: int | None = None,
-        batch_size: int | None = None,
-        patch_size: int | tuple[Any, ...] | None = None,
-        augment: bool | Literal["flips"] | None = None,
-        lr: float | None = None,
-        optimizer: str | Callable[..., Any] | None = None,
+        max_steps: int = 4000,
+        batch_size: int = 4,
+        patch_size: int | tuple[Any, ...] | Literal["whole"] | None = None,
+        augment: bool | Literal["flips"] = True,
+        lr: float = 0.002,
+        optimizer: str | Callable[..., Any] = "AdamW",
+        halvings: tuple[float, ...] = HALVINGS,
+        averaging: float = 0.99,
+        max_gradient_norm: float | None = MAX_GRADIENT_NORM,
         held_out: float = 1 / 16,
         patience: int | None = None,
         precision: Literal["auto", "bfloat16", "float32"] = "auto",
@@ -236,9 +237,4 @@ class Self2SelfDenoiser(SampledDenoiser):
 
     def default_module(self) -> Any:
         """What makes the network where `module` is None."""
-        if self.partial is None and self.schedule == "fast":
-            dropout = FAST_DROPOUT if self.dropout is None else self.dropout
-            return functools.partial(FilledUNet, dropout=dropout)
-        dropout = PAPER_DROPOUT if self.dropout is None else self.dropout
-        partial = self.partial is not False
-        return functools.partial(Self2SelfUNet, partial=partial, dropout=dropout)
+        return FilledUNet

@@ -7,8 +7,8 @@ With masks b, an image y and a metric Q of quality (Ko & Lee, Equations 8 to 13)
     loss(f) = |(1 - b) * (f(b, b * y) - y)|_1 / |1 - b|_1  +  weight * (target - Q(f(b, b * y)))^2
 """
 
-import functools
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Any, Literal
 
@@ -17,33 +17,15 @@ import torch
 
 from selfsupervised.core.sklearn_compat import Interval
 from selfsupervised.core.types import RandomState
-from selfsupervised.images._sampled import (
-    FAST_DROPOUT,
-    FAST_SCHEDULE,
-    WHOLE_IMAGE_EDGE,
-    DroppedLoss,
-    SampledDenoiser,
-)
+from selfsupervised.images._network import HALVINGS, MAX_GRADIENT_NORM
+from selfsupervised.images._published import AS_PRINTED, Published
+from selfsupervised.images._sampled import DroppedLoss, SampledDenoiser
 from selfsupervised.networks import FilledUNet, Self2SelfPlusUNet
 
 ABSOLUTE_ERROR_IQA_WEIGHT = 2e-8  # the paper's, next to absolute errors where the range is 1
 
-SCHEDULES = {
-    "fast": FAST_SCHEDULE,
-    "paper": {
-        "max_steps": 4000,
-        "batch_size": 1,
-        "default_patch": WHOLE_IMAGE_EDGE,
-        "augment": False,
-        "lr": 4e-4,
-        "optimizer": "Adam",
-        "halvings": (),
-        "averaging": None,
-    },
-}
 
-
-class Self2SelfPlusDenoiser(SampledDenoiser):
+class Self2SelfPlusDenoiser(Published, SampledDenoiser):
     """Train a network of gated convolutions on one noisy image (Ko & Lee, 2023).
 
     As `Self2SelfDenoiser`; the network learns from the mask what to let through, errors are
@@ -52,17 +34,16 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
     Parameters
     ----------
     module : torch.nn.Module, class or callable, default=None
-        The network, see `Self2SelfDenoiser`. By default ``FilledUNet(gated=True)``, or
-        `Self2SelfPlusUNet` with ``schedule="paper"``.
+        The network, see `Self2SelfDenoiser`; what makes one is called with `gated`, too, if it
+        takes it. By default `FilledUNet`; the paper's is `Self2SelfPlusUNet`.
     gated : bool, default=True
-        Whether the default network has gated convolutions, or plain ones.
+        Whether the first convolutions of the network's encoder are gated, or plain ones.
     drop_probability : float, default=0.4
         Probability that an element of the image is left out of a sample, each channel for
         itself; in (0, 1). The paper has 0.7 and 0.9 for the noise of real cameras (PolyU, SIDD).
-    dropout : float, default=None
-        Probability with which elements are dropped in the default network's decoder, in training
-        and in prediction alike, below 1. None is `drop_probability` for `Self2SelfPlusUNet` and
-        0.15 for `FilledUNet`.
+    dropout : float, default=0.15
+        Probability with which elements are dropped in the network's decoder, in training and in
+        prediction alike, below 1. The paper has that of `drop_probability`.
     sampling : bool, default=True
         Whether there are samples. False shows and judges everything, for comparison.
     loss : {"mse", "mae"}, default="mae"
@@ -84,30 +65,32 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         How many predictions are averaged.
     keep_known : bool, default=False
         Whether pixels that are not missing come out as they were, for inpainting.
-    schedule : {"fast", "paper"}, default="fast"
-        What the parameters of the training are where they are None.
-
-        =========================  =========================  =========================
-        parameter                  fast                       paper
-        =========================  =========================  =========================
-        max_steps                  4000                       4000
-        batch_size                 4                          1
-        patch_size                 64, 32 in volumes          whole images
-        augment                    True                       False
-        lr                         0.002                      0.0004
-        optimizer                  AdamW                      Adam
-        halvings                   (0.5, 0.6, 0.7, 0.8, 0.9)  ()
-        averaging                  0.99                       None
-        =========================  =========================  =========================
-
-    max_steps, batch_size, patch_size, augment, lr, optimizer : default=None
-        Steps of the optimizer; crops in a step; edge of the crops in pixels, one or one for each
-        axis; whether crops are mirrored and turned by right angles at random, or mirrored only
-        ("flips"), and predictions likewise; the learning rate of the first step; and a class of
-        `torch.optim`, by name or itself. None leaves each to the schedule.
+    max_steps : int, default=4000
+        Steps of the optimizer.
+    batch_size : int, default=4
+        Crops in a step.
+    patch_size : int, tuple of int or "whole", default=None
+        Edge of the crops in pixels, or one for each spatial axis. By default 64
+        (32 for volumes), or the size of the largest image if it is smaller; "whole" is that size
+        however large. Of smaller images than the crops, what is missing counts as not measured.
+    augment : bool or "flips", default=True
+        Whether crops are mirrored and turned by right angles at random, or mirrored only
+        ("flips"), and predictions likewise.
+    lr : float, default=0.002
+        Learning rate of the first step.
+    optimizer : str or class, default="AdamW"
+        A class of `torch.optim`, by name or itself.
+    halvings : tuple of float, default=(0.5, 0.6, 0.7, 0.8, 0.9)
+        Shares of the steps after which the learning rate is halved.
+    averaging : float, default=0.99
+        What predicts is a running mean of the weights, of which this share stays at each step; 0
+        averages nothing.
+    max_gradient_norm : float or None, default=0.5
+        Longest gradient, over all weights; longer ones are shortened to it. None shortens none.
     held_out : float, default=1/16
-        Share of the pixels that are held out of learning, above 0 and up to 0.5. Their loss
-        decides which state is kept, and is what `score` reports.
+        Share of the pixels that are held out of learning, up to 0.5. Their loss decides which
+        state is kept, and is what `score` reports. With 0 the last state is kept, and `score`
+        fits a network anew for each subset of the pixels.
     patience : int, default=None
         Stop after so many steps without a smaller held-out loss, and keep the best state. By
         default all steps are taken, and the last state is kept unless an earlier one was better
@@ -175,8 +158,10 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     Notes
     -----
-    With ``schedule="paper"``, sizes and rates are those of the released code for white noise; it
-    takes 5000 and 1000 steps for PolyU and SIDD.
+    `from_paper` is for white noise, and needs pyiqa, or ``iqa=None``. For PolyU and SIDD the paper
+    has 0.7 and 0.9 as `drop_probability` and `dropout`, and 5000 and 1000 steps. It mirrors
+    features beyond the border, where `Self2SelfPlusUNet` has zeros. `from_code` draws new weights
+    as the released code does.
 
     Score and state are chosen on pixels that the network neither saw nor was trained to
     predict, see `HeldOutPixels`. `score`, and `SelfSupervisedScorer`, judge a fitted estimator
@@ -206,7 +191,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     data_range_: Any
 
-    schedules = SCHEDULES
+    network_options = ("dropout", "gated")
     _parameter_constraints: dict = {
         **SampledDenoiser._parameter_constraints,
         "gated": ["boolean"],
@@ -215,13 +200,37 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         "iqa_target": [Real],
     }
 
+    paper = {
+        "module": Self2SelfPlusUNet,
+        "gated": True,
+        "drop_probability": 0.4,
+        "dropout": 0.4,
+        "sampling": True,
+        "loss": "mae",
+        "iqa": "paq2piq",
+        "iqa_weight": 2e-8,
+        "iqa_target": 100.0,
+        "n_predictions": 500,
+        "keep_known": False,
+        "max_steps": 4000,
+        "batch_size": 1,
+        "patch_size": "whole",
+        "augment": False,
+        "lr": 4e-4,
+        "optimizer": "Adam",
+        **AS_PRINTED,
+        "halvings": (),
+        "averaging": 0,
+    }
+    code = {"module": partial(Self2SelfPlusUNet, init_std=0.02)}
+
     def __init__(
         self,
         module: Any = None,
         *,
         gated: bool = True,
         drop_probability: float = 0.4,
-        dropout: float | None = None,
+        dropout: float = 0.15,
         sampling: bool = True,
         loss: Literal["mae", "mse"] = "mae",
         iqa: Callable[..., Any] | str | None = None,
@@ -229,13 +238,15 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
         iqa_target: float = 100.0,
         n_predictions: int = 500,
         keep_known: bool = False,
-        schedule: Literal["fast", "paper"] = "fast",
-        max_steps: int | None = None,
-        batch_size: int | None = None,
-        patch_size: int | tuple[Any, ...] | None = None,
-        augment: bool | Literal["flips"] | None = None,
-        lr: float | None = None,
-        optimizer: str | Callable[..., Any] | None = None,
+        max_steps: int = 4000,
+        batch_size: int = 4,
+        patch_size: int | tuple[Any, ...] | Literal["whole"] | None = None,
+        augment: bool | Literal["flips"] = True,
+        lr: float = 0.002,
+        optimizer: str | Callable[..., Any] = "AdamW",
+        halvings: tuple[float, ...] = HALVINGS,
+        averaging: float = 0.99,
+        max_gradient_norm: float | None = MAX_GRADIENT_NORM,
         held_out: float = 1 / 16,
         patience: int | None = None,
         precision: Literal["auto", "bfloat16", "float32"] = "auto",
@@ -252,12 +263,7 @@ class Self2SelfPlusDenoiser(SampledDenoiser):
 
     def default_module(self) -> Any:
         """What makes the network where `module` is None."""
-        fast = self.schedule == "fast"
-        dropout = self.dropout
-        if dropout is None:
-            dropout = FAST_DROPOUT if fast else self.drop_probability
-        network = FilledUNet if fast else Self2SelfPlusUNet
-        return functools.partial(network, gated=self.gated, dropout=dropout)
+        return FilledUNet
 
     def prepare(self, source: Any) -> None:
         """Find the range of the data, for the metric."""

@@ -18,9 +18,7 @@ class ResidualUNet(Network):
     The text of the paper leaves the network open; this follows the sizes of the code released
     with it: `depth` halvings, features doubled each time, one residual block a level on either
     way and one at the bottom. A block normalises, applies a ReLU and convolves, twice. Images
-    are halved and doubled by convolutions of stride two. Running averages of the statistics
-    take up a tenth of each batch, where that code takes up 0.3 %: training for some hundreds
-    of steps, rather than 50,000, would not be enough for those.
+    are halved and doubled by convolutions of stride two.
 
     Parameters
     ----------
@@ -34,6 +32,9 @@ class ResidualUNet(Network):
         Features at full resolution.
     depth : int, default=3
         How often the image is halved.
+    momentum : float, default=0.1
+        How much of the statistics of each batch their running averages take up. The released
+        code has 0.003, for which some hundreds of steps, rather than 50,000, are not enough.
 
     Attributes
     ----------
@@ -67,9 +68,11 @@ class ResidualUNet(Network):
         n_dims: int = 2,
         width: int = 96,
         depth: int = 3,
+        momentum: float = 0.1,
     ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         self.multiple: int = 2**depth
+        self.momentum: float = momentum
         widths = [width * 2**level for level in range(depth + 1)]
         steps = list(pairwise(widths))
         self.first: Any = self.conv(in_channels, width, bias=False)
@@ -82,7 +85,7 @@ class ResidualUNet(Network):
             _ResidualBlock(self, 2 * n, n) for n in reversed(widths[:-1])
         )
         self.head: Any = nn.Sequential(
-            self.nd("BatchNorm", width),
+            self.norm(width),
             nn.ReLU(inplace=True),
             self.nd("Conv", width, self.out_channels, 1),
         )
@@ -91,6 +94,10 @@ class ResidualUNet(Network):
                 nn.init.xavier_uniform_(parameter)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
+
+    def norm(self, n_features: int) -> Any:
+        """A batch normalisation."""
+        return self.nd("BatchNorm", n_features, momentum=self.momentum)
 
     def layers(self, x: Tensor) -> Any:
         """Output for a batch whose edges are divisible by `multiple`."""
@@ -111,10 +118,10 @@ class _ResidualBlock(nn.Module):
     def __init__(self, network, in_channels, out_channels):
         super().__init__()
         self.change: Any = nn.Sequential(
-            network.nd("BatchNorm", in_channels),
+            network.norm(in_channels),
             nn.ReLU(inplace=True),
             network.conv(in_channels, out_channels, bias=False),
-            network.nd("BatchNorm", out_channels),
+            network.norm(out_channels),
             nn.ReLU(inplace=True),
             network.conv(out_channels, out_channels, bias=False),
         )

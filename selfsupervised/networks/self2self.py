@@ -23,7 +23,8 @@ class Self2SelfUNet(MaskedNetwork):
 
     Paper and released code differ; this is the code where not said otherwise. By the paper,
     whole weights are dropped; the code drops elements of what a convolution sees. By the paper,
-    the decoder sees features as they are before they are halved. The output ends in a leaky
+    the decoder sees features as they are before they are halved (``pooled_skips=False``). The
+    output ends in a leaky
     ReLU in the paper and in a sigmoid in the code; here it is linear, so that it can be
     negative or above one. Convolutions have zeros beyond the border, one pixel wide; both have
     two, with which the code's features are shifted against each other. The code divides
@@ -48,6 +49,9 @@ class Self2SelfUNet(MaskedNetwork):
     partial : bool, default=True
         Whether the convolutions of the encoder are partial; if not, they see zeros where the
         mask is, as any other numbers.
+    pooled_skips : bool, default=True
+        Whether the decoder sees the features of the encoder after they are halved, as in the
+        code, or, at the same resolution, before the next halving, as in the paper.
 
     Attributes
     ----------
@@ -87,10 +91,12 @@ class Self2SelfUNet(MaskedNetwork):
         depth: int = 5,
         dropout: float = 0.3,
         partial: bool = True,
+        pooled_skips: bool = True,
     ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         self.multiple: int = 2**depth
         self.partial: Any = partial
+        self.pooled_skips: Any = pooled_skips
         inputs = [in_channels] + [width] * (depth + 1)
         self.encoder: Any = nn.ModuleList(self._encoder_conv(n, width) for n in inputs)
         self.activation: Any = nn.LeakyReLU(self.slope, inplace=True)
@@ -116,6 +122,10 @@ class Self2SelfUNet(MaskedNetwork):
             x, mask = conv(x, mask) if self.partial else (conv(x), mask)
             x = self.activation(x)
             if 0 < level < len(self.encoder) - 1:
+                unpooled = x
                 x, mask = self.pool(x), self.pool(mask)
-                skips.append(x)
-        return ended_in_float32(self.head, self.decode(x, skips[:-1]))
+                skips.append(x if self.pooled_skips else unpooled)
+        # At full resolution the decoder sees the image itself, at the others features: those
+        # of the last halving, or of the first convolution, have no place beside it.
+        skips = skips[:-1] if self.pooled_skips else [skips[0], *skips[2:]]
+        return ended_in_float32(self.head, self.decode(x, skips))

@@ -22,7 +22,8 @@ class Self2SelfPlusUNet(MaskedNetwork):
     `StochasticDropout`: every call is another prediction.
 
     The paper mirrors features beyond the border, by two pixels in the text and one in the
-    released code; here there are zeros. New weights are those of He et al. instead of the
+    released code; here there are zeros. New weights are those of He et al.; the code draws
+    them with a standard deviation of 0.02 (``init_std``).
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class Self2SelfPlusUNet(MaskedNetwork):
         paper takes that with which pixels are dropped: 0.4, and up to 0.9 for real noise.
     gated : bool, default=True
         Whether the convolutions of the encoder are gated.
+    init_std : float, default=None
+        Standard deviation of new weights, from normal distributions. None is that of He et al.
 
     Attributes
     ----------
@@ -80,6 +83,7 @@ class Self2SelfPlusUNet(MaskedNetwork):
         depth: int = 5,
         dropout: float = 0.4,
         gated: bool = True,
+        init_std: float | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels, n_dims, width=width, depth=depth)
         self.multiple: int = 2**depth
@@ -93,6 +97,10 @@ class Self2SelfPlusUNet(MaskedNetwork):
         )
         self.head: Any = self.conv(wide, self.out_channels)
         self.initialise()
+        if init_std is not None:
+            for parameter in self.parameters():
+                if parameter.ndim > 1:
+                    nn.init.normal_(parameter, std=init_std)
 
     def _encoder_conv(self, in_channels, width, gated):
         if gated:

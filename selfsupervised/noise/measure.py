@@ -128,7 +128,7 @@ def noise_of_plane(cleaned, sharing=False):
             return _sharing(autocovariance, flat.share, found)
     if is_drawn(channel):
         return ChannelNoise(0.0, 0.0, 0.0, **found)
-    level, low, high, flat_share = _level(channel, flat, found["step"])
+    level, low, high, flat_share = _level(plane, channel, flat, found["step"])
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
     line = _line(plane, channel, counts) if channel.ndim > 1 else None
@@ -154,10 +154,10 @@ def _sharing(autocovariance, flat_share, found):
     return ChannelNoise(level, low, high, flat_share, **known, autocovariance=autocovariance)
 
 
-def _level(channel, flat, step):
+def _level(plane, channel, flat, step):
     """Level, its interval, and the share of flat places."""
     constant, _, _ = constant_blocks(channel)
-    high = noise_level(channel)
+    high = noise_level(plane)  # not of the channel, where what was missing is filled, smoothly
     low, flat_share = flat
     if constant > MANY_CONSTANT_SHARE and flat_share < 2 * FEW_FLAT_SHARE:
         return 0.0, 0.0, 0.0, 0.0

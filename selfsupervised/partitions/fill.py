@@ -16,8 +16,9 @@ from selfsupervised.core.measurement import Measurement
 from selfsupervised.core.seeds import as_seed
 from selfsupervised.core.types import RandomState, Table
 from selfsupervised.core.validation import is_finite_number, is_ragged
+from selfsupervised.partitions.matched import fill_matched
 
-FILLS = ("neighbors", "uniform", "random_neighbor")
+FILLS = ("neighbors", "matched", "uniform", "random_neighbor")
 
 
 def check_fill(fill, *, caller, allow_none=False):
@@ -49,10 +50,13 @@ def fill_missing(
     ----------
     X : ndarray of shape (n_images, *spatial) or (n_images, *spatial, n_channels), or list
         Images, or a list of images without the first axis. NaN marks what is to be filled.
-    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+    fill : {"neighbors", "matched", "uniform", "random_neighbor"} or float, default="neighbors"
         - "neighbors": mean of the visible direct neighbours (4 in 2-D, 6 in 3-D) of the same
           channel, over as many as there are; holes wider than a pixel are filled from their
           rim inwards.
+        - "matched": mean of the 16 means of 2 x 2 (x 2) pixels near it whose surroundings, at
+          twice the distances, are most like its own: closer to the truth than "neighbors" where
+          images have structure, and slower.
         - "uniform": uniform random between the image's smallest and largest visible value.
         - "random_neighbor": a visible pixel drawn from the 3 x 3 (x 3) window, never itself.
         - a number: that constant, in the units of `X`.
@@ -89,7 +93,7 @@ def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True, alike
     Parameters
     ----------
     X : ndarray or list of ndarray
-    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+    fill : {"neighbors", "matched", "uniform", "random_neighbor"} or float, default="neighbors"
     channel_axis : {None, -1}, default=None
     seed : int or tuple of int, default=0
         What `as_seed` returns.
@@ -113,8 +117,10 @@ def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True, alike
     if missing.all(axis=per_image).any():
         raise ValueError("fill_missing got an image with nothing to see (every value is NaN).")
     spatial = range(1, X.ndim - (channel_axis is not None))
-    if fill == "neighbors":
-        return _from_rim(_owned(X, copy), missing, _face_steps(X.ndim, spatial), _mean)
+    if fill in ("neighbors", "matched"):
+        seen = X.copy() if fill == "matched" and not copy else X
+        out = _from_rim(_owned(X, copy), missing, _face_steps(X.ndim, spatial), _mean)
+        return out if fill == "neighbors" else _matched(seen, out, channel_axis)
     draws = np.random.default_rng(seed).random(X.shape[1:] if alike else X.shape)
     if fill == "uniform":
         low = np.nanmin(X, axis=per_image, keepdims=True)
@@ -123,6 +129,18 @@ def fill_nan(X, fill="neighbors", *, channel_axis=None, seed=0, copy=True, alike
     if channel_axis is not None:  # one neighbour for all channels: a colour that exists
         draws = np.broadcast_to(draws[..., :1], draws.shape)
     return _from_rim(_owned(X, copy), missing, _window_steps(X.ndim, spatial), _one_of, draws)
+
+
+def _matched(seen, out, channel_axis):
+    """`out`, a first guess, filled better in place, channel by channel."""
+    channels = (
+        [np.s_[...]] if channel_axis is None else [np.s_[..., c] for c in range(out.shape[-1])]
+    )
+    for image, guess in zip(seen, out, strict=True):
+        for channel in channels:
+            if np.isnan(image[channel]).any():
+                fill_matched(image[channel], guess[channel])
+    return out
 
 
 def _owned(X, copy):

@@ -24,7 +24,7 @@ def fill_crops(x, fill="neighbors", *, seed=0):
     ----------
     x : ndarray of shape (n, channels, *spatial)
         Normalised crops.
-    fill : {"neighbors", "uniform", "random_neighbor"} or float, default="neighbors"
+    fill : {"neighbors", "matched", "uniform", "random_neighbor"} or float, default="neighbors"
         See `fill_missing`.
     seed : int or tuple of int, default=0
         Of random fills, which draw for each channel of each crop anew.
@@ -170,8 +170,8 @@ def crop_shape(patch_size, shapes, *, default, multiple=1):
 
     Parameters
     ----------
-    patch_size : int, tuple of int or None
-        In pixels; for all axes, or for each.
+    patch_size : int, tuple of int, "whole" or None
+        In pixels; for all axes, or for each; or as much as the largest image has.
     shapes : list of tuple of int
         Spatial shapes of the images.
     default : int
@@ -192,6 +192,8 @@ def crop_shape(patch_size, shapes, *, default, multiple=1):
     largest = [max(sizes) for sizes in zip(*shapes, strict=True)]
     if patch_size is None:
         wanted = tuple(min(default, size) for size in largest)
+    elif patch_size == "whole":
+        wanted = tuple(largest)
     else:
         wanted = tuple(np.atleast_1d(np.asarray(patch_size, dtype=object)))
         wanted = wanted * n_dims if len(wanted) == 1 else wanted

@@ -14,6 +14,7 @@ from skorch.helper import predefined_split
 from torch.optim.lr_scheduler import LambdaLR
 
 from selfsupervised.core.callers import is_one_of_many
+from selfsupervised.core.validation import is_finite_number
 from selfsupervised.training.busy import Pace, threads_that_fit
 from selfsupervised.training.callbacks import Average, BestState, Progress, Reported
 
@@ -26,6 +27,28 @@ def as_is(batch):
 def halved(step, *, at, max_steps):
     """Factor of the learning rate at a step: half of it after each share in `at` of all steps."""
     return 0.5 ** sum(step >= share * max_steps for share in at)
+
+
+def check_course(estimator, *, caller):
+    """Raise unless the rate is halved, and training stopped, by what there is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With `halvings`, `patience` and `held_out`, each of its own allowed types.
+    caller : str
+        Its name.
+    """
+    if not all(is_finite_number(share) and 0 <= share <= 1 for share in estimator.halvings):
+        raise ValueError(
+            f"{caller} expected halvings to be shares of the steps, numbers from 0 to 1; got "
+            f"{estimator.halvings!r}."
+        )
+    if estimator.patience is not None and not estimator.held_out:
+        raise ValueError(
+            f"{caller} expected patience=None with held_out=0, as it is the held-out loss that "
+            f"stops training; got patience={estimator.patience}."
+        )
 
 
 def as_optimizer(optimizer):
@@ -85,7 +108,7 @@ def new_net(
     halvings : sequence of float
         Shares of all steps after which the learning rate is halved.
     averaging : float or None
-        See `Average`; by default weights are not averaged.
+        See `Average`; weights are not averaged by default, nor with 0.
     clip : float or None
         Longest gradient, over all weights; longer ones are shortened to it.
     patience : int or None
@@ -106,7 +129,7 @@ def new_net(
     # The callbacks of the user come first: they see a step before the best state is judged.
     all_callbacks: list = [*(callbacks or []), ("best", BestState(patience))]
     all_callbacks.append(("reported", Reported(max_steps)))
-    if averaging is not None:
+    if averaging:
         all_callbacks.append(("average", Average(averaging)))
     if clip is not None:
         all_callbacks.append(("clip", GradientNormClipping(clip)))

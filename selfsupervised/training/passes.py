@@ -46,11 +46,9 @@ class Passes(nn.Module):
         if layout != torch.contiguous_format:
             self.network.to(memory_format=layout)
 
-    def forward(self, x, second=None, without_gradient=None):
-        """Outputs for `x`, for `also`, and, without a gradient, for `still`, of those given."""
-        outputs = [self._output(x)]
-        if second is not None:
-            outputs.append(self._output(second))
+    def forward(self, x, second=None, third=None, without_gradient=None):
+        """Outputs for those that are given, the last one without a gradient."""
+        outputs = [self._output(each) for each in (x, second, third) if each is not None]
         if without_gradient is not None:
             with torch.no_grad():
                 outputs.append(self._output(without_gradient))

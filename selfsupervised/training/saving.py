@@ -10,6 +10,7 @@ a file is executed: names are looked up in tables, and everything else is number
 import inspect
 import json
 import warnings
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +25,8 @@ from sklearn.utils.validation import check_is_fitted
 from selfsupervised import networks, partitions
 from selfsupervised.core.files import replacing
 from selfsupervised.networks._network import Network
+from selfsupervised.noise.line import NoiseModel
+from selfsupervised.noise.model import ChannelNoise, ImageNoise
 
 FORMAT_VERSION = 1
 # Where the header's JSON is, under which no other program would put anything.
@@ -234,6 +237,11 @@ def _decode(value, tensors):
         return np.array(content, dtype=object)
     if kind == "optimizer":
         return OPTIMIZERS[content]
+    if kind == "noise":
+        channels, channel_axis = _decode(content, tensors)
+        for channel in channels:
+            channel["line"] = channel["line"] and NoiseModel(*channel["line"])
+        return ImageNoise(tuple(ChannelNoise(**channel) for channel in channels), channel_axis)
     if kind == "partition":
         name, parameters = content
         return PARTITIONS[name](**_decode(parameters, tensors))
@@ -317,6 +325,9 @@ def _encode(value, tensors, where):
         return items if type(value) is list else {"tuple": items}
     if type(value) is dict and all(type(key) is str for key in value):
         return {"dict": {k: _encode(v, tensors, f"{where}.{k}") for k, v in value.items()}}
+    if isinstance(value, ImageNoise):
+        channels = [{**asdict(c), "line": c.line and tuple(c.line)} for c in value.channels]
+        return {"noise": _encode([channels, value.channel_axis], tensors, where)}
     if _is_in(OPTIMIZERS, value):
         return {"optimizer": value.__name__}
     if _is_in(PARTITIONS, type(value)):

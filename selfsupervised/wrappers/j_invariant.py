@@ -48,7 +48,8 @@ class JInvariantWrapper(TransformerMixin, BaseEstimator):
         `MoleculeSplit` for sparse counts, and for images `SinglePixels` where the denoiser has
         a one-pass form (`transform_donut`), otherwise `PixelGrid` with a stride of 4 (less for
         images smaller than that).
-    fill : {"neighbors", "uniform", "random_neighbor"}, float or None, default="neighbors"
+    fill : str, float or None, default="neighbors"
+        "neighbors", "matched", "uniform", "random_neighbor", see `fill_missing`, or a constant.
         What stands in the place of hidden and missing pixels, see `fill_missing`. None leaves
         NaN, for denoisers that cope with it. Regressors do not see hidden columns at all; a
         number fills other missing entries, otherwise put an imputer before the regressor.

@@ -300,8 +300,11 @@ def test_dask_in_dask_out(rng):
     ("params", "match"),
     [
         ({"device": "cuda:99"}, "device to be 'auto' or one that is there"),
-        ({"held_out": 0}, "held_out"),
-        ({"held_out": 0.6}, r"range \(0.0, 0.5\]. Got 0.6"),
+        ({"held_out": 0.6}, r"range \[0.0, 0.5\]. Got 0.6"),
+        ({"held_out": 0, "patience": 3}, "patience=None with held_out=0"),
+        ({"halvings": (0.5, 2)}, r"halvings to be shares of the steps.*got \(0.5, 2\)"),
+        ({"max_gradient_norm": 0}, "max_gradient_norm"),
+        ({"patch_size": "half"}, "patch_size"),
         ({"patch_size": 65}, "larger than every image; the largest possible is 64"),
         ({"max_steps": 0}, "max_steps"),
         ({"lr": 0.0}, "lr"),
@@ -419,7 +422,7 @@ class Identity(nn.Module):
         return x
 
 
-@pytest.mark.parametrize("fill", ["neighbors", "uniform", "random_neighbor", 0.0])
+@pytest.mark.parametrize("fill", ["neighbors", "matched", "uniform", "random_neighbor", 0.0])
 @pytest.mark.parametrize(
     "partition", [None, ss.RandomPixels(25), ss.PixelGrid(3, per_channel=True)]
 )
@@ -511,7 +514,7 @@ def test_noise2same_loss():
     assert torch.isfinite(f.grad).all()
 
 
-@pytest.mark.parametrize("fill", ["normal", "neighbors", "uniform"])
+@pytest.mark.parametrize("fill", ["normal", "neighbors", "matched", "uniform"])
 def test_noise2same_scheme(fill, rng):
     denoiser = ss.Noise2SameDenoiser(fill=fill, masked=0.04)
     x = rng.normal(size=(2, 1, 25, 25)).astype(np.float32)
@@ -536,7 +539,17 @@ def test_noise2same_lambda_from_the_noise(clean, rng):
     X = clean + rng.normal(0, 0.2, (3, *clean.shape))
     fitted = ss.Noise2SameDenoiser(**TINY, lambda_inv="noise").fit(X)
     assert fitted.lambda_ == pytest.approx(2 * 0.2 / fitted.scale_, rel=0.15)
-    assert ss.Noise2SameDenoiser(**TINY).fit(X).lambda_ == 2
+    assert ss.Noise2SameDenoiser(**TINY, lambda_inv=2).fit(X).lambda_ == 2
+
+
+def test_noise2same_lambda_where_neighbours_share_noise(clean, rng):
+    """White noise gives Theorem 2's; what only looks weak gives Theorem 1's; no noise, nothing."""
+    noise = rng.normal(0, 0.2, (4, *clean.shape))
+    shared = sum(np.roll(noise, step, (1, 2)) for step in ((0, 0), (0, 1), (1, 0), (1, 1))) / 2
+    fitted = [ss.Noise2SameDenoiser(**TINY).fit(clean + n) for n in (noise, shared)]
+    assert fitted[0].lambda_ == pytest.approx(2 * 0.2 / fitted[0].scale_, rel=0.1)
+    assert fitted[1].lambda_ == 2
+    assert ss.Noise2SameDenoiser(**TINY).fit(np.ones((1, 16, 16))).lambda_ == 0
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
 from sklearn.base import clone  # noqa: E402
-from skorch.callbacks import Callback  # noqa: E402
 
 import selfsupervised as ss  # noqa: E402
 from cases import TINY, smooth_image  # noqa: E402
@@ -25,7 +24,6 @@ from selfsupervised.networks import (  # noqa: E402
     Noise2SelfUNet,
     Self2SelfPlusUNet,
     Self2SelfUNet,
-    StochasticDropout,
     receptive_radius,
 )
 from selfsupervised.networks.filled import fill_by_mean, local_mean  # noqa: E402
@@ -251,54 +249,22 @@ def test_it_denoises(noisy, picture):
     assert np.mean((out[0] - picture) ** 2) < 0.3 * np.mean((noisy - picture) ** 2)
 
 
-class Shapes(Callback):
-    def on_batch_begin(self, net, batch, training, **kwargs):
-        if training:
-            self.shape = batch[0].shape
-
-
-@pytest.mark.parametrize(
-    ("denoiser", "lr", "network"),
-    [
-        (ss.Self2SelfDenoiser(schedule="paper"), 1e-5, Self2SelfUNet),
-        (ss.Self2SelfPlusDenoiser(schedule="paper"), 4e-4, Self2SelfPlusUNet),
-    ],
-    ids=["S2S", "S2S+"],
-)
-def test_schedule_of_the_paper(denoiser, lr, network, noisy):
-    shapes = Shapes()
-    denoiser = clone(denoiser).set_params(max_steps=1, n_predictions=1, callbacks=[shapes])
-    net = denoiser.fit(noisy[None]).net_
-    assert shapes.shape == (1, 1, *noisy.shape)
-    assert type(net.optimizer_) is torch.optim.Adam and net.lr == lr
-    assert type(net.module_.network) is network
-    drop = [m.p for m in net.module_.modules() if isinstance(m, StochasticDropout)]
-    assert set(drop) == {denoiser.drop_probability}
-    assert net.module_.network.arguments.get("width") is None
-
-
-def test_steps_of_the_schedules():
-    fast, paper = (ss.Self2SelfDenoiser(schedule=name)._setting for name in ("fast", "paper"))
-    assert paper("max_steps") == 450_000 and 100 * fast("max_steps") <= paper("max_steps")
-    assert ss.Self2SelfDenoiser(max_steps=7)._setting("max_steps") == 7
-    assert ss.Self2SelfDenoiser(augment=False)._setting("augment") is False
-
-
 @pytest.mark.parametrize(
     ("denoiser", "network", "values"),
     [
-        (ss.Self2SelfDenoiser(), FilledUNet, {}),
+        (ss.Self2SelfDenoiser(), FilledUNet, {"dropout": 0.15}),
         (ss.Self2SelfDenoiser(dropout=0.2), FilledUNet, {"dropout": 0.2}),
-        (ss.Self2SelfDenoiser(partial=True), Self2SelfUNet, {"partial": True}),
-        (ss.Self2SelfDenoiser(partial=False), Self2SelfUNet, {"partial": False}),
+        (ss.Self2SelfDenoiser(partial(FilledUNet, dropout=0.1)), FilledUNet, {"dropout": 0.1}),
+        (ss.Self2SelfDenoiser(partial(Self2SelfUNet, partial=False)), Self2SelfUNet, {}),
         (ss.Self2SelfPlusDenoiser(), FilledUNet, {"gated": True}),
         (ss.Self2SelfPlusDenoiser(gated=False), FilledUNet, {"gated": False}),
+        (ss.Self2SelfPlusDenoiser(Self2SelfPlusUNet), Self2SelfPlusUNet, {"gated": True}),
     ],
 )
-def test_ablations_by_parameter(denoiser, network, values):
-    module = denoiser.default_module()
-    assert module.func is network
-    assert values.items() <= module.keywords.items()
+def test_network_by_parameter(denoiser, network, values, noisy):
+    fitted = clone(denoiser).set_params(max_steps=1, n_predictions=1).fit(noisy[None])
+    made = fitted.net_.module_.network
+    assert type(made) is network and values.items() <= made.arguments.items()
 
 
 def test_warm_start_from_a_similar_image(noisy):
@@ -406,7 +372,7 @@ def test_metric_by_name(monkeypatch, noisy, tmp_path):
         ({"drop_probability": 1.3}, "drop_probability"),
         ({"dropout": 1.0}, "dropout"),
         ({"n_predictions": 0}, "n_predictions"),
-        ({"schedule": "slow"}, "schedule"),
+        ({"averaging": 1.0}, "averaging"),
         ({"loss": "huber"}, "loss"),
         ({"max_steps": 0}, "max_steps"),
     ],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import selfsupervised as ss
+from cases import smooth_image
 from selfsupervised.noise.cleaning import clean_plane
 from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import constant_blocks, step_of
@@ -144,3 +145,14 @@ def test_shapes(rng, shape):
     assert isinstance(noise.describe(), str)
     holes = np.where(rng.random(shape) < 0.1, np.nan, 100 + rng.normal(0, 3, shape))
     assert full(holes).channels[0].level == pytest.approx(3, rel=0.35)
+
+
+def test_missing_pixels_do_not_weaken_the_noise(rng):
+    """What is filled in where nothing was measured is smoother than noise, and does not count."""
+    noisy = smooth_image((96, 96)) + rng.normal(0, 0.1, (96, 96))
+    whole = ss.estimate_noise(noisy, "full").channels[0].level
+    missing = np.where(rng.random(noisy.shape) < 0.1, np.nan, noisy)
+    assert ss.estimate_noise(missing, "full").channels[0].level == pytest.approx(whole, rel=0.04)
+    # Negative control: filled, they do.
+    filled = ss.estimate_noise(ss.fill_missing(missing[None])[0], "full").channels[0].level
+    assert filled < 0.93 * whole
