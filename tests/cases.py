@@ -92,7 +92,10 @@ if HAS_NETWORKS:
         ss.Self2SelfDenoiser(**TINY, n_predictions=2),
         ss.Self2SelfPlusDenoiser(**TINY, n_predictions=2),
     ]
-AUTO = [ss.AutoDenoiser("gaussian")]
+AUTO = [
+    ss.AutoDenoiser("gaussian"),
+    ss.StackingDenoiser([("narrow", ss.GaussianDenoiser(0.7)), ("wide", ss.GaussianDenoiser())]),
+]
 IMAGE_DENOISERS = [*AUTO, *CLASSICAL_DENOISERS, *NETWORK_DENOISERS]
 WRAPPED = [
     ss.JInvariantWrapper(ss.GaussianDenoiser()),

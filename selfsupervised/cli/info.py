@@ -13,6 +13,10 @@ from selfsupervised.core.optional import optional
 CORE = ("selfsupervised", "numpy", "scipy", "scikit-learn", "scikit-image")
 # For each extra its packages, and what it gives.
 EXTRAS = {
+    "bioimageio": (
+        ("bioimageio", "pydantic"),
+        "export_bioimageio, for the BioImage Model Zoo",
+    ),
     "cli": (
         ("imagecodecs", "pillow", "tifffile", "tqdm"),
         "pictures in files: TIFF, PNG, JPEG and others",
@@ -23,6 +27,7 @@ EXTRAS = {
         ("safetensors", "skorch", "torch", "tqdm"),
         "noise2self, self2self and other networks",
     ),
+    "napari": (("magicgui", "npe2", "superqt"), "a plugin of napari"),
     "notebook": (("matplotlib", "pandas"), "tables and plots of a choice"),
     "plots": (("matplotlib",), "plots"),
     "singlecell": (("anndata", "pandas", "scanpy"), "counts of single cells in AnnData files"),

@@ -32,7 +32,7 @@ FEW_FLAT_SHARE = 0.01
 # Unless the noise is white and of different strength: levels of flat and other places, correlation
 # of similar blocks and their level, both as shares of the higher level.
 MIN_PLACES_RATIO, MAX_SIMILAR_IF_WHITE, MIN_SIMILAR_LEVEL_RATIO = 2.0, 0.12, 0.6
-FEW_FLAT_ERROR = 0.1
+FEW_FLAT_ERROR, MOST_FLAT_SHARE = 0.1, 0.5
 # Values in steps: a level below half a step is rounding, or a little less where it is seen in many
 # flat places, which rounding alone leaves constant. Photographs come in steps, and have a
 # grain of their own of up to a few of 256; where little is flat, nobody can tell.
@@ -162,7 +162,7 @@ def _level(plane, channel, flat, step):
     if constant > MANY_CONSTANT_SHARE and flat_share < 2 * FEW_FLAT_SHARE:
         return 0.0, 0.0, 0.0, 0.0
     level = high if high <= MAX_TEXTURE_RATIO * low else low
-    if flat_share < MANY_FLAT_SHARE and _differs_by_place(channel, low, high):
+    if flat_share < MOST_FLAT_SHARE and _differs_by_place(channel, low, high):
         return float(high), 0.0, float(high) * (1 + FEW_FLAT_ERROR), float(flat_share)
     least = FLAT_ROUNDING_STEPS if flat_share > MANY_FLAT_SHARE else ROUNDING_STEPS
     if level < least * step or (level < step and _only_rounded(channel, step)):

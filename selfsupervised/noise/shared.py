@@ -30,18 +30,18 @@ MAX_FLAT_SHARE, MIN_SIMILAR_CORRELATION = 0.1, 0.1
 # Strong noise: its level over that of the white part, the quietest tenth of blocks over the
 # quietest three tenths, and low frequencies over middle ones, more where blocks are surely alike.
 MIN_LEVEL_RATIO, MIN_CORRELATION, MIN_EVENNESS, MAX_LOW_RATIO = 1.5, 0.2, 0.65, 1.9
-SURE_EVENNESS, SURE_SIMILAR_CORRELATION = 0.75, 0.45
-EVEN, MAX_LOW_RATIO_IF_EVEN, MAX_LOW_RATIO_IF_SURE = 0.8, 2.3, 3.4
+SURE_EVENNESS, SURE_SIMILAR_CORRELATION, MAX_LOW_RATIO_IF_SURE = 0.72, 0.48, 3.5
+HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 2.3
 # Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
 # how strong it may be, in shares of the range of the image.
-MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 14.0, 0.15, 0.02
+MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 18.0, 0.15, 0.02
 MIN_SMOOTHED_SIMILAR_CORRELATION, MIN_SMOOTHED_EVENNESS = 0.4, 0.36
 FIRST_HIGHEST_FREQUENCY = 15
 # Larger blocks see lower frequencies, and more structure; they are believed up to this ratio of
 # levels.
 LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_LEVEL_RATIO = 32, 1.25
 QUIETEST, QUIET = 0.1, 0.3
-MIN_SHARED_EDGE_PIXELS = 128  # smaller images hold too few blocks to tell
+MIN_SHARED_EDGE_PIXELS = 256  # smaller images hold too few blocks to tell
 
 
 def shared_noise(channel, flat, sure=False):
@@ -94,7 +94,7 @@ def _believed(channel, white_level, similar, cosines, autocovariance):
     strong = (
         level > MIN_LEVEL_RATIO * white_level
         and evenness > MIN_EVENNESS
-        and low < _max_low_ratio(evenness, max(similar)) * middle
+        and low < _max_low_ratio(evenness, min(similar)) * middle
     )
     weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level
     smoothed = (
@@ -109,7 +109,7 @@ def _believed(channel, white_level, similar, cosines, autocovariance):
 def _max_low_ratio(evenness, similar):
     if evenness > SURE_EVENNESS and similar > SURE_SIMILAR_CORRELATION:
         return MAX_LOW_RATIO_IF_SURE
-    return MAX_LOW_RATIO_IF_EVEN if evenness > EVEN else MAX_LOW_RATIO
+    return MAX_LOW_RATIO_IF_EVEN if evenness > HIGH_EVENNESS else MAX_LOW_RATIO
 
 
 def _evenness(cosines):

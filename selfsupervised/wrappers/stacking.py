@@ -173,7 +173,10 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         if self.weights is not None:
             self.weights_ = np.array(self.weights, dtype=float)
             return self
-        images = [fill_nan(image[None], channel_axis=self.channel_axis)[0] for image in measured]
+        images = [  # as float64, in which squares of very large numbers have room
+            fill_nan(image[None], channel_axis=self.channel_axis)[0].astype(float)
+            for image in measured
+        ]
         missing = [np.isnan(image) for image in measured]
         learning = any(map(learns, members))
         pairs = self._held_out(images, missing) if learning else self._recorrupted(images, missing)
@@ -207,10 +210,11 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         outs = []
         for _, member in self.estimators:
             fresh = denoiser_for(member, axis)
-            outs.append(pair.select(plain_inside(fresh.fit(seen).transform)(seen)))
-        kept = ~pair.select(missing)
-        outs.append(pair.select(seen))
-        yield np.stack([(out - pair.judged)[kept] for out in outs]), 0.0
+            outs.append(_hidden(pair, plain_inside(fresh.fit(seen).transform)(seen)))
+        kept = ~_hidden(pair, missing)
+        judged = _hidden(pair, images)
+        outs.append(_hidden(pair, seen))
+        yield np.stack([(out - judged)[kept] for out in outs]), 0.0
 
     def _denoise(self, image):
         check_is_fitted(self)
@@ -249,6 +253,11 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
                 f"StackingDenoiser expected {len(names)} weights that are not negative and sum to "
                 f"1 or less; got {self.weights!r}."
             )
+
+
+def _hidden(pair, images):
+    """The values of images that a pair hides."""
+    return np.concatenate([image[at] for image, at in zip(images, pair.where, strict=True)])
 
 
 def _gram(pairs):

@@ -143,7 +143,7 @@ def test_ctrl_c_in_training(folder):
         too_late = threading.Timer(60, process.kill)
         too_late.start()
         said = b""
-        while b"loss" not in said and process.poll() is None:  # of an epoch that is done
+        while b"training: step" not in said and process.poll() is None:
             said += process.stderr.read(1)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate()

@@ -1,0 +1,103 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""Noise that neighbours share is found, denoised, and not seen in texture, text or white noise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+import selfsupervised as ss
+from cases import smooth_image
+from selfsupervised.noise.measure import measure_noise
+
+EDGE = 256
+
+
+def camera(edge=384):
+    return data.camera()[100 : 100 + edge, 100 : 100 + edge].astype(float)
+
+
+def blurred(widths, level, shape=(384, 384), seed=1):
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=shape), widths)
+    return level * noise / noise.std()
+
+
+def mse(a, b):
+    return float(np.mean(np.square(a - b)))
+
+
+@pytest.mark.parametrize("widths", [0.7, 1.2])
+def test_shared_noise_is_found(widths):
+    (channel,) = measure_noise(camera() + blurred(widths, 20)).channels
+    assert channel.autocovariance is not None
+    assert channel.level == pytest.approx(20, rel=0.25)
+    assert channel.low < 20 < channel.high
+    assert min(channel.correlation) > 0.3
+    assert "share noise" in channel.describe()
+
+
+def test_along_which_axis():
+    clean = 60 * smooth_image((EDGE, EDGE))
+    (channel,) = measure_noise(clean + blurred((0, 1), 20, clean.shape)).channels
+    along_columns, along_rows = channel.correlation
+    assert along_columns < 0.1
+    assert along_rows > 0.5
+
+
+@pytest.mark.parametrize("level", [0, 4, 15])
+@pytest.mark.parametrize("name", ["camera", "grass", "gravel", "brick", "text", "page", "coins"])
+def test_no_such_noise_in_pictures_with_white_noise(name, level):
+    clean = getattr(data, name)()[-EDGE:, :EDGE].astype(float)
+    noisy = clean + np.random.default_rng(0).normal(size=clean.shape) * level
+    (channel,) = measure_noise(noisy).channels
+    assert channel.autocovariance is None
+
+
+def test_samples_are_correlated_as_the_noise_is():
+    noise = measure_noise(camera() + blurred(1.2, 20))
+    drawn = noise.sample(np.zeros((256, 256)), random_state=0)
+    (channel,) = noise.channels
+    assert drawn.std() == pytest.approx(channel.level, rel=0.05)
+    found = ss.noise_correlation(drawn, max_lag=1)
+    assert found[1, 2] == pytest.approx(channel.correlation[1], abs=0.05)
+    stronger = noise.as_strong_as(2 * channel.level)
+    assert stronger.sample(np.zeros((256, 256)), 0).std() == pytest.approx(2 * drawn.std())
+
+
+def test_denoise_removes_it():
+    clean = camera()
+    noisy = clean + blurred(1.2, 20)
+    out, found = ss.denoise(noisy, return_search=True)
+    assert isinstance(found.denoiser_, ss.StackingDenoiser)
+    assert "neighbours share, combined" in found.why_
+    white = ss.NLRidgeDenoiser(20.0).transform(noisy[None])[0]
+    assert mse(out, clean) < 0.7 * mse(white, clean)
+    assert mse(out, clean) < 0.4 * mse(noisy, clean)
+    np.testing.assert_array_equal(found.transform(noisy[None])[0], out)
+
+
+def test_channels_share_the_verdict():
+    """A sensor is the same for all; one that cannot tell by itself is told by the others."""
+    planes = [camera() + blurred(1.2, 20, seed=seed) for seed in (1, 2)]
+    unsure = data.gravel()[:384, :384] + blurred(1.0, 4, seed=3)
+    assert measure_noise(unsure).channels[0].autocovariance is None
+    noise = measure_noise(np.stack([*planes, unsure], axis=-1), -1)
+    assert all(channel.autocovariance is not None for channel in noise.channels)
+
+
+def test_noise_of_light_over_a_dark_background_is_found():
+    """Flat places are dark and hold next to no noise; what is bright holds much."""
+    rng = np.random.default_rng(0)
+    bright = gaussian_filter(rng.random((256, 256)), 6)
+    clean = np.where(bright > np.median(bright), 200 * (bright - bright.min()), 0.02)
+    noisy = np.clip(np.rint(12.0 * rng.poisson(clean) + rng.normal(5, 0.7, clean.shape)), 0, 255)
+    (channel,) = measure_noise(noisy).channels
+    assert channel.level > 5
+
+
+def test_two_noises_are_equal_whatever_their_shape():
+    (channel,) = measure_noise(camera() + blurred(1.2, 20)).channels
+    assert channel == replace(channel, autocovariance=None)
