@@ -1,0 +1,82 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The built site in a browser: pages open, the search finds, and nothing complains."""
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+SITE = Path(__file__).parent / "_build" / "html"
+BROWSER = next(filter(None, map(which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PAGES = {
+    "index.html": "selfsupervised",
+    "start.html": "Start",
+    "which_method.html": "Which method?",
+    "papers/noise2self.html": "Noise2Self",
+    "auto_examples/index.html": "Gallery",
+}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address():
+    if not (SITE / "index.html").exists():
+        pytest.skip("the site is not built: make docs")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(address):
+    """A page that fails the test if its console complains, or a file of ours is missing."""
+    api = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("no browser is installed")
+    with api.sync_playwright() as play:
+        program = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = program.new_page(viewport={"width": 1280, "height": 900})
+        wrong: list = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "response",
+            lambda response: (
+                wrong.append(response.url)
+                if response.status >= 400 and response.url.startswith(address)
+                else None
+            ),
+        )
+        yield page
+        program.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_open(name, page, address):
+    if not (SITE / name).exists() and name.startswith("auto_examples"):
+        pytest.skip("the gallery was not built")
+    page.goto(f"{address}/{name}")
+    assert PAGES[name] in page.inner_text("h1")
+
+
+def test_the_reference_of_denoise(page, address):
+    page.goto(f"{address}/api.html")
+    page.get_by_role("link", name="denoise", exact=True).first.click()
+    assert "denoise" in page.inner_text("h1")
+    assert "Noisy image of any numeric dtype" in page.inner_text("main")
+
+
+def test_the_search_finds(page, address):
+    page.goto(f"{address}/search.html?q=SameSplit")
+    page.wait_for_selector("#search-results li", timeout=20_000)
+    assert "SameSplit" in page.inner_text("#search-results")
