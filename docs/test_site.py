@@ -16,6 +16,7 @@ PAGES = {
     "index.html": "selfsupervised",
     "start.html": "Start",
     "which_method.html": "Which method?",
+    "i_have.html": "I have",
     "papers/noise2self.html": "Noise2Self",
     "auto_examples/index.html": "Gallery",
 }
@@ -48,6 +49,7 @@ def page(address):
         page = program.new_page(viewport={"width": 1280, "height": 900})
         wrong: list = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if _is_ours(said) else None)
         page.on(
             "response",
             lambda response: (
@@ -59,6 +61,26 @@ def page(address):
         yield page
         program.close()
     assert wrong == []
+
+
+def _is_ours(said):
+    """Errors, but those of fonts and scripts of other sites, which may be out of reach."""
+    return said.type == "error" and "net::ERR" not in said.text
+
+
+def test_what_the_console_says_is_heard(address):
+    """The negative control of what the other tests rest on."""
+    api = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("no browser is installed")
+    with api.sync_playwright() as play:
+        program = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page, heard = program.new_page(), []
+        page.on("console", lambda said: heard.append(said.text) if _is_ours(said) else None)
+        page.goto(f"{address}/index.html")
+        page.evaluate("console.error('planted')")
+        program.close()
+    assert heard == ["planted"]
 
 
 @pytest.mark.parametrize("name", PAGES)
