@@ -16,6 +16,7 @@ MIN_LINES = 32
 MAX_STEP_SHARE = 5.0  # of a typical offset, that the next may be off
 MODE_WIDTH = 1.5  # standard deviations of the noise, of the kernel whose mode is sought
 MODE_STARTS, N_SHIFTS = (0.1, 0.3, 0.5, 0.7, 0.9), 8
+MIN_CORRELATION_OF_HALVES = 0.5
 SLOW_LINES = 6.0  # standard deviation in lines of what counts as slow
 
 
@@ -42,7 +43,8 @@ def line_offsets(channel, axis, level):
     if n_lines < MIN_LINES or n_pixels < MIN_LINES:
         return none
     lines = np.moveaxis(channel, axis, 0).reshape(n_lines, -1)
-    steps = _modes(np.diff(lines, axis=0), MODE_WIDTH * level)
+    differences = np.diff(lines, axis=0)
+    steps = _modes(differences, MODE_WIDTH * level)
     # Steps of independent offsets are up when the next is down; slopes of the image are not.
     offsets_variance = -np.mean(steps[1:] * steps[:-1])
     jumps = np.diff(steps)
@@ -54,6 +56,10 @@ def line_offsets(channel, axis, level):
     typical = np.median(np.abs(jumps)) / 0.6745 / np.sqrt(6)
     least = max(MIN_STANDARD_ERRORS * noise, MIN_OFFSET_SHARE * level)
     if min(offset, typical) < least or typical < 0.5 * offset:
+        return none
+    # Both halves of a line have its offset; noise that neighbours share differs between them.
+    halves = [_modes(half, MODE_WIDTH * level) for half in np.array_split(differences, 2, axis=1)]
+    if np.corrcoef(halves)[0, 1] < MIN_CORRELATION_OF_HALVES:
         return none
     # Where half of the lines turn dark and half turn bright, the mode is no offset.
     most = MAX_STEP_SHARE * typical

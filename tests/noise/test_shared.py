@@ -56,6 +56,17 @@ def test_no_such_noise_in_pictures_with_white_noise(name, level):
     assert channel.autocovariance is None
 
 
+def test_noise_along_rows_is_no_offset_of_rows():
+    """Rows of true offsets have them in both halves; the control has them beside such noise."""
+    clean = 60 * smooth_image((EDGE, EDGE))
+    noisy = clean + blurred((0, 1), 20, clean.shape)
+    assert measure_noise(noisy).channels[0].line_offsets == (0.0, 0.0)
+    offsets = np.random.default_rng(5).normal(0, 20, (EDGE, 1))
+    found = measure_noise(noisy + offsets).channels[0].line_offsets
+    assert found[0] == pytest.approx(20, rel=0.3)
+    assert found[1] == 0
+
+
 def test_samples_are_correlated_as_the_noise_is():
     noise = measure_noise(camera() + blurred(1.2, 20))
     drawn = noise.sample(np.zeros((256, 256)), random_state=0)
