@@ -36,6 +36,25 @@ class ImageDenoiser(TransformerMixin, BaseEstimator):
 
     Such an estimator has the tag ``requires_fit=False``: it may be used without `fit`, and the
     self-supervised score never fits it, so nothing can be remembered.
+
+    See Also
+    --------
+    FunctionDenoiser : Takes a function, without a class.
+    selfsupervised.estimator_checks.check_denoiser : Checks what every denoiser must keep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import ImageDenoiser
+    >>> class RowMean(ImageDenoiser):
+    ...     def __init__(self, *, channel_axis=None):
+    ...         self.channel_axis = channel_axis
+    ...
+    ...     def _denoise(self, image):
+    ...         return image.mean(axis=1, keepdims=True) + np.zeros_like(image)
+    >>> RowMean().transform(np.array([[[0.0, 2.0], [1.0, 5.0]]]))
+    array([[[1., 1.],
+            [3., 3.]]])
     """
 
     _sees_missing = False

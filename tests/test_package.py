@@ -124,7 +124,8 @@ def public_objects():
                     yield f"{name}.{method}", f"{function.__module__}.{where}"
 
 
-# EX01 SA01: examples and cross-references where they help. ES01: no extended summary needed.
+# EX01 SA01: of methods, where they help; a test below asks public names for both.
+# ES01: no extended summary needed.
 # GL01 SS03 SS06 RT03: matters of taste. PR06 PR09 PR10: shorter type names read better.
 # GL08: short helpers named by a base class. RT01: generators and properties.
 IGNORED = {"ES01", "EX01", "GL01", "PR06", "PR09", "RT03", "SA01", "SA04", "SS03", "SS06", "YD01"}
@@ -137,6 +138,65 @@ def test_docstrings(name, path):
     if "." in name and "\n" not in (inspect.getdoc(_resolve(path)) or "\n"):
         problems = [p for p in problems if p[0] not in short]
     assert not problems, f"{name}: {problems}"
+
+
+def public_names():
+    """Classes and functions, those of public modules by their module's name too."""
+    for name, obj in public():
+        if inspect.ismodule(obj):
+            yield from ((f"{name}.{part}", getattr(obj, part)) for part in obj.__all__)
+        else:
+            yield name, obj
+
+
+PUBLIC = dict(public_names())
+IN_REACH = {name.partition(".")[0] for name in PUBLIC}  # pp, pl and networks may be left out
+
+
+def guidance_problems(name, obj):
+    """What a docstring lacks that leads on from a name: an example, and what to compare with."""
+    doc = FunctionDoc(obj)
+    if not any(line.startswith(">>>") for line in doc["Examples"]):
+        yield "no example"
+    others = [(other, why) for names, why in doc["See Also"] for other, _ in names]
+    if not 1 <= len(others) <= 3:
+        yield f"{len(others)} names to compare with, expected 1 to 3"
+    module = name.rpartition(".")[0]
+    for other, why in others:
+        full = other.removeprefix("selfsupervised.")
+        if module and full == other:
+            full = f"{module}.{other}"
+        place = full.rpartition(".")[0]
+        there = full in ss.__all__ or full in PUBLIC or (place and place not in IN_REACH)
+        if not there or full == name:
+            yield f"{other} is no other public name"
+        if not why:
+            yield f"no reason to see {other}"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_names_have_an_example_and_names_to_compare_with(name):
+    assert not list(guidance_problems(name, PUBLIC[name]))
+
+
+def leads_nowhere():
+    """Do nothing.
+
+    See Also
+    --------
+    denoize : Misspelt.
+    denoise
+    """
+
+
+def test_lack_of_guidance_is_found():
+    assert list(guidance_problems("leads_nowhere", leads_nowhere)) == [
+        "no example",
+        "denoize is no other public name",
+        "no reason to see denoise",
+    ]
+    assert len(list(guidance_problems("bare", test_no_placeholders))) == 2
+    assert list(guidance_problems("networks.leads", leads_nowhere))[-2].startswith("denoise is no")
 
 
 def _resolve(path):

@@ -194,6 +194,12 @@ def denoise(
     CorrelatedNoiseWarning
         If neighbouring pixels seem to share noise; then only gentle candidates are tried.
 
+    See Also
+    --------
+    AutoDenoiser : The same choice as an estimator, for other images too.
+    denoise_volumes : For series of volumes.
+    selfsupervised.pp.denoise_counts : For counts of molecules in cells.
+
     Examples
     --------
     >>> import numpy as np

@@ -28,6 +28,19 @@ class BilateralDenoiser(ImageDenoiser):
         Number of levels in which the intensity weight is tabulated.
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels; their differences count together.
+
+    See Also
+    --------
+    GaussianDenoiser : Weighs by nearness in space alone.
+    NonLocalMeansDenoiser : Compares patches rather than single pixels, in volumes too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import BilateralDenoiser
+    >>> noisy = np.random.default_rng(0).normal(size=(1, 32, 32))
+    >>> bool(BilateralDenoiser(sigma_color=3.0).transform(noisy).std() < 0.5)
+    True
     """
 
     _image_units = {"sigma_color": 1}

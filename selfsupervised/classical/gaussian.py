@@ -24,6 +24,19 @@ class GaussianDenoiser(DonutDenoiser):
         The kernel ends at this many standard deviations.
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels, which are filtered one by one.
+
+    See Also
+    --------
+    MedianDenoiser : Robust to outliers.
+    BilateralDenoiser : Keeps edges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import GaussianDenoiser
+    >>> image = np.array([[[1.0, 1.0, np.nan, 1.0]]])
+    >>> GaussianDenoiser(sigma=1.0).transform(image)
+    array([[[1., 1., 1., 1.]]])
     """
 
     _parameter_constraints: dict = {

@@ -27,11 +27,25 @@ class MedianDenoiser(DonutDenoiser):
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels, which are filtered one by one.
 
+    See Also
+    --------
+    OutlierRemover : Replaces outliers alone.
+    GaussianDenoiser : A mean rather than a median.
+
     Notes
     -----
     For an even number of pixels the median is the mean of the middle two. With infinity in the
     place of what is not there, the smaller half of each neighbourhood is found by one partial
     sort of a block of gathered neighbourhoods, in a few operations a value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import MedianDenoiser
+    >>> image = np.zeros((1, 5, 5))
+    >>> image[0, 2, 2] = 9  # salt
+    >>> float(MedianDenoiser(radius=1).transform(image).max())
+    0.0
     """
 
     _drops_thin_axes = True

@@ -97,6 +97,11 @@ class NLRidgeDenoiser(ImageDenoiser):
         Threads. As in scikit-learn, None is one, unless `joblib.parallel_config` says otherwise,
         and -1 one for each core.
 
+    See Also
+    --------
+    NonLocalMeansDenoiser : Averages pixels whose patches look alike.
+    NoiseWhitener : Another way with noise that neighbouring pixels share.
+
     Notes
     -----
     The second and first pass are the cited method, with its constraint to affine combinations;

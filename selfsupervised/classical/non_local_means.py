@@ -32,6 +32,19 @@ class NonLocalMeansDenoiser(ImageDenoiser):
         weights, slowly.
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels, which are compared together.
+
+    See Also
+    --------
+    NLRidgeDenoiser : Combines whole patches, with weights of least risk.
+    BilateralDenoiser : Compares single pixels rather than patches.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import NonLocalMeansDenoiser
+    >>> noisy = np.random.default_rng(0).normal(size=(1, 32, 32))
+    >>> bool(NonLocalMeansDenoiser(h=1.0).transform(noisy).std() < 0.5)
+    True
     """
 
     _image_units = {"h": 1, "sigma": 1}

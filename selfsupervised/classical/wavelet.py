@@ -34,6 +34,19 @@ class WaveletDenoiser(ImageDenoiser):
         Number of scales. By default three less than the size allows.
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels, which are filtered one by one.
+
+    See Also
+    --------
+    TotalVariationDenoiser : Shrinks gradients rather than coefficients.
+    NLRidgeDenoiser : Combines patches that are alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import WaveletDenoiser
+    >>> noisy = np.random.default_rng(0).normal(size=(1, 32, 32))
+    >>> bool(WaveletDenoiser(sigma=1.0).transform(noisy).std() < 0.5)
+    True
     """
 
     _image_units = {"sigma": 1}

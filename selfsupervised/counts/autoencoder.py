@@ -83,6 +83,11 @@ class NegativeBinomialAutoencoder(CellDenoiser):
     feature_names_in_ : ndarray of str
         Names of the genes, for data frames.
 
+    See Also
+    --------
+    PCADenoiserCV : Principal components rather than a network.
+    NeighborDiffusionDenoiser : Averages cells that are alike.
+
     Notes
     -----
     **Twice the same.** With the same `random_state` and number of threads on a CPU the result is

@@ -72,6 +72,11 @@ class NeighborDiffusionDenoiser(CellDenoiser):
     feature_names_in_ : ndarray of str
         Names of the genes, for data frames.
 
+    See Also
+    --------
+    PCADenoiserCV : Principal components rather than neighbours.
+    NegativeBinomialAutoencoder : A network rather than neighbours.
+
     Notes
     -----
     **New cells.** The neighbours of a cell are always sought among the cells of `fit`, and only

@@ -26,6 +26,11 @@ class NormalizedSquaredError(BaseEstimator):
     transformation : {"log1p", "sqrt", None}, default="log1p"
         What is done to the scaled counts.
 
+    See Also
+    --------
+    SelfSupervisedScorer : Takes it as `loss`.
+    CountNormalizer : Normalises the counts themselves.
+
     Notes
     -----
     The transformation bends: the best prediction is the mean of the *transformed* held-out counts,

@@ -42,6 +42,11 @@ class CountNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     feature_names_in_ : ndarray of str
         Names of the features, for data frames.
 
+    See Also
+    --------
+    NormalizedSquaredError : Normalises within the loss.
+    MoleculeSplit : Takes it as `normalizer`, to judge in its units.
+
     Examples
     --------
     >>> from selfsupervised import CountNormalizer

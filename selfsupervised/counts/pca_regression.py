@@ -42,6 +42,11 @@ class PCARegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
     feature_names_in_ : ndarray of str
         Names of the inputs, for data frames.
 
+    See Also
+    --------
+    JInvariantWrapper : Denoises a table by it.
+    PCADenoiser : Keeps components of the table itself.
+
     References
     ----------
     Owen & Perry, "Bi-cross-validation of the SVD and the nonnegative matrix factorization",

@@ -43,6 +43,11 @@ class DenoisingDisplay:
     images_ : list of matplotlib.image.AxesImage
         What was drawn.
 
+    See Also
+    --------
+    CalibrationDisplay : How candidates were judged.
+    LossCurveDisplay : How a network learned.
+
     Examples
     --------
     >>> import numpy as np

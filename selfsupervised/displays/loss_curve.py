@@ -37,6 +37,11 @@ class LossCurveDisplay:
     lines_ : list of matplotlib.lines.Line2D
         The training loss, and the held-out loss if there is one.
 
+    See Also
+    --------
+    CalibrationDisplay : Losses against a parameter, not against steps.
+    DenoisingDisplay : The images themselves.
+
     Examples
     --------
     >>> from selfsupervised import LossCurveDisplay

@@ -21,6 +21,18 @@ class RowsAsImages(TransformerMixin, BaseEstimator):
     ----------
     estimator : estimator
         An estimator of images without channels.
+
+    See Also
+    --------
+    check_denoiser : Checks with images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import MedianDenoiser
+    >>> from selfsupervised.estimator_checks import RowsAsImages
+    >>> RowsAsImages(MedianDenoiser(radius=1)).fit_transform(np.array([[0.0, 0.0, 9.0, 0.0, 0.0]]))
+    array([[0., 0., 0., 0., 0.]])
     """
 
     estimator_: Any

@@ -39,6 +39,25 @@ class CorrelatedNoiseWarning(UserWarning):
     Of neighbouring pixels, of neighbouring rows or columns of a table, of columns that follow from
     each other, of reads that are copies of one molecule, of copies of cells. Given when data are
     first judged; not again for the same data while the process remembers them.
+
+    See Also
+    --------
+    noise_correlation : Measures what neighbouring pixels share.
+    PixelGrid : With a `footprint`, hides neighbours too.
+    FeatureBlocks : With a `gap`, keeps neighbouring columns apart.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> noisy = np.random.default_rng(0).normal(size=(1, 128, 128))
+    >>> noisy[..., 1:] += noisy[..., :-1]
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     loss = ss.self_supervised_loss(ss.GaussianDenoiser(), noisy, partition=ss.PixelGrid())
+    >>> print(caught[0].category.__name__)
+    CorrelatedNoiseWarning
     """
 
 

@@ -67,6 +67,11 @@ def estimated_risk(
     ValueError, TypeError
         If the method is unknown, or the noise does not belong to the images.
 
+    See Also
+    --------
+    RiskScorer : The same as a scorer.
+    self_supervised_loss : Needs to know nothing of the noise.
+
     Notes
     -----
     Both are only as good as what they are told of the noise: outliers and a wrong level mislead

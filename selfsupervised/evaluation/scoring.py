@@ -70,6 +70,12 @@ def self_supervised_loss(
     ValueError
         If the denoiser predicts NaN or infinity, or there is nothing to judge.
 
+    See Also
+    --------
+    SelfSupervisedScorer : The same as a scorer.
+    estimated_risk : The error of a denoiser as it is applied.
+    estimated_psnr : The error as a signal-to-noise ratio.
+
     References
     ----------
     Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019, Proposition 1.
@@ -200,6 +206,20 @@ def estimated_psnr(
     ------
     ValueError
         If `data_range` is not a positive number.
+
+    See Also
+    --------
+    self_supervised_loss : The loss that it is computed from.
+    estimated_risk : The error of a denoiser as it is applied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import GaussianDenoiser, estimated_psnr
+    >>> noisy = np.random.default_rng(0).normal(size=(1, 64, 64))
+    >>> blur = GaussianDenoiser(sigma=1)
+    >>> round(estimated_psnr(blur, noisy, data_range=10, noise_variance=0.9))
+    28
     """
     if not (is_finite_number(data_range) and data_range > 0):
         raise ValueError(f"Expected data_range to be a positive number, got {data_range!r}.")

@@ -32,6 +32,11 @@ class BayerPacker(TransformerMixin, BaseEstimator):
         Value of a saturated pixel. If given, what lies between black and white is scaled to
         [0, 1]; nothing is clipped, as clipped noise has no mean of zero.
 
+    See Also
+    --------
+    denoise : Denoises the four channels.
+    VarianceStabilizer : For the noise of a sensor, which grows with the signal.
+
     Notes
     -----
     The channels are R, G1, G2, B for every pattern, with G1 the green of the red rows and G2 that

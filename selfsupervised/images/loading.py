@@ -49,6 +49,10 @@ def load(path: str | Path, *, module: Any = None, device: Any = "auto") -> Any:
     ValueError
         If it is damaged, of another kind, or newer than this library.
 
+    See Also
+    --------
+    Noise2SelfDenoiser : A network estimator, with the method `save`.
+
     Examples
     --------
     >>> import selfsupervised as ss

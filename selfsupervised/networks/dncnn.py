@@ -43,6 +43,12 @@ class DnCNN(Network):
         other channels than the input, or, when it is called, a batch of another number of axes
         or channels.
 
+    See Also
+    --------
+    UNet : Sees farther, by halving the image.
+    receptive_radius : How far a module sees.
+    selfsupervised.Noise2SelfDenoiser : Trains it.
+
     References
     ----------
     Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019, Section 5.

@@ -38,6 +38,11 @@ class StochasticDropout(nn.Module):
     ValueError
         For another probability.
 
+    See Also
+    --------
+    without_dropout : Turns it off for a while.
+    Self2SelfUNet : Has it all over the decoder.
+
     References
     ----------
     Gal & Ghahramani, "Dropout as a Bayesian Approximation", ICML 2016.
@@ -104,6 +109,10 @@ def without_dropout(module: Any) -> Iterator[Any]:
     ------
     torch.nn.Module
         The module.
+
+    See Also
+    --------
+    StochasticDropout : What it turns off.
 
     Examples
     --------

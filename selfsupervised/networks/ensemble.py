@@ -31,6 +31,10 @@ def self_ensemble(module: Any, x: Tensor) -> Tensor:
     -------
     tensor of shape (n, any number of channels, *spatial)
 
+    See Also
+    --------
+    selfsupervised.Neighbor2NeighborDenoiser : Predicts by it (`test_time_augmentation`).
+
     References
     ----------
     Timofte, Rothe & Van Gool, "Seven ways to improve example-based single image super

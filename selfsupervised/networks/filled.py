@@ -56,6 +56,12 @@ class FilledUNet(Noise2SelfUNet):
         For numbers that are not positive integers, other dimensions, another number of output
         channels, or, when it is called, a batch of another number of axes or channels.
 
+    See Also
+    --------
+    Self2SelfUNet : Partial convolutions instead of a local mean.
+    Self2SelfPlusUNet : Sees the mask beside the image.
+    selfsupervised.Self2SelfDenoiser : Trains it.
+
     Examples
     --------
     >>> import torch

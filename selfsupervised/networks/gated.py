@@ -24,6 +24,11 @@ class GatedConv(nn.Module):
     slope : float, default=0.2
         Slope of the leaky ReLU for negative numbers.
 
+    See Also
+    --------
+    PartialConv : Knows which entries are missing, and learns no gate.
+    Self2SelfPlusUNet : Made of it.
+
     References
     ----------
     Yu et al., "Free-Form Image Inpainting with Gated Convolution", ICCV 2019, Equation 3.

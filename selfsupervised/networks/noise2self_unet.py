@@ -60,6 +60,12 @@ class Noise2SelfUNet(Network):
         channels than the input, or, when it is called, a batch of another number of axes or
         channels.
 
+    See Also
+    --------
+    UNet : That of Neighbor2Neighbor.
+    ResidualUNet : That of Noise2Same.
+    selfsupervised.Noise2SelfDenoiser : Trains it.
+
     References
     ----------
     Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019, supplement,

@@ -48,6 +48,10 @@ def padded(module: Any, x: Tensor, multiple: int) -> Tensor:
     tensor of shape (n, any number of channels, *spatial)
         The part that belongs to `x`.
 
+    See Also
+    --------
+    needed_multiple : Finds `multiple` for a module.
+
     Examples
     --------
     >>> import torch

@@ -42,6 +42,11 @@ class PartialConv(nn.Module):
     ValueError
         For an even window.
 
+    See Also
+    --------
+    GatedConv : Learns its gate, and needs no mask.
+    Self2SelfUNet : Made of it.
+
     References
     ----------
     Liu et al., "Image Inpainting for Irregular Holes Using Partial Convolutions", ECCV 2018,

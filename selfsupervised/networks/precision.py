@@ -26,6 +26,10 @@ def in_float32(function: Any, *tensors: Any) -> Any:
     any
         What `function` returns.
 
+    See Also
+    --------
+    selfsupervised.Noise2SelfDenoiser : Its `precision` says what layers compute in.
+
     Examples
     --------
     >>> import torch

@@ -43,6 +43,11 @@ def needed_multiple(
     ValueError
         If the output has another shape than it should, at each multiple that was tried.
 
+    See Also
+    --------
+    padded : Brings images to such edges, and back.
+    receptive_radius : How far a module sees.
+
     Examples
     --------
     >>> from torch import nn
@@ -110,6 +115,10 @@ def receptive_radius(
         In pixels, along the axis where it is largest. None if there is no answer: for a module
         that is not local, such as one with instance normalisation or attention over the
         image, one that sees farther than some hundreds of pixels, or one that replaces NaN.
+
+    See Also
+    --------
+    needed_multiple : What the edges of images must be divisible by.
 
     Examples
     --------

@@ -47,6 +47,12 @@ class ResidualUNet(Network):
         For numbers that are not positive integers, other dimensions, or, when it is called, a
         batch of another number of axes or channels.
 
+    See Also
+    --------
+    Noise2SelfUNet : Smaller, without residual blocks.
+    UNet : Without normalisation.
+    selfsupervised.Noise2SameDenoiser : Trains it.
+
     References
     ----------
     Xie et al., "Noise2Same: Optimizing A Self-Supervised Bound for Image Denoising",

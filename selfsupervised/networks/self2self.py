@@ -65,6 +65,12 @@ class Self2SelfUNet(MaskedNetwork):
         [0, 1), or, when it is called, a batch of another number of axes or channels, or a mask
         of another shape.
 
+    See Also
+    --------
+    Self2SelfPlusUNet : Its successor, of gated convolutions.
+    FilledUNet : Learns faster.
+    selfsupervised.Self2SelfDenoiser : Trains it.
+
     References
     ----------
     Quan et al., "Self2Self With Dropout: Learning Self-Supervised Denoising From Single Image",

@@ -57,6 +57,12 @@ class Self2SelfPlusUNet(MaskedNetwork):
         [0, 1), or, when it is called, a batch of another number of axes or channels, or a mask
         of another shape.
 
+    See Also
+    --------
+    Self2SelfUNet : Its predecessor, of partial convolutions.
+    FilledUNet : The default of the denoiser.
+    selfsupervised.Self2SelfPlusDenoiser : Trains it.
+
     References
     ----------
     Ko & Lee, "Self2Self+: Single-Image Denoising with Self-Supervised Learning and Image

@@ -48,6 +48,12 @@ class UNet(Network):
         For numbers that are not positive integers, other dimensions, or, when it is called, a
         batch of another number of axes or channels.
 
+    See Also
+    --------
+    Noise2SelfUNet : Pools each feature on its own.
+    ResidualUNet : Of residual blocks.
+    selfsupervised.Neighbor2NeighborDenoiser : Trains it.
+
     References
     ----------
     Huang et al., "Neighbor2Neighbor: Self-Supervised Denoising from Single Noisy Images",

@@ -86,6 +86,11 @@ def noise_correlation(residual: Any, *, max_lag: int = 2, channel_axis: int | No
     ValueError
         If the residual is constant, not an image, or not larger than `max_lag`.
 
+    See Also
+    --------
+    noise_autocovariance : From a noisy image, in its units.
+    CorrelatedNoiseWarning : Says that pixels share noise.
+
     Notes
     -----
     A residual also holds what the denoiser removed of the picture, or failed to remove of the

@@ -55,6 +55,12 @@ def estimate_noise(
     ValueError, TypeError
         If the image has no measured pixel, or is no image; if the model is unknown.
 
+    See Also
+    --------
+    ImageNoise : What ``model="full"`` returns.
+    NoiseModel : What ``model="poisson_gaussian"`` returns.
+    noise_autocovariance : What neighbouring pixels share of the noise.
+
     Notes
     -----
     Noise is assumed to be white: independent from pixel to pixel. Where a camera, a codec or a

@@ -36,6 +36,17 @@ class NoiseModel(NamedTuple):
     variance : float
         Variance where the image is 0, in squared units of the image: that of the read-out,
         minus ``gain * pedestal`` where the detector adds a pedestal, so that it may be negative.
+
+    See Also
+    --------
+    estimate_noise : Finds it, with ``model="poisson_gaussian"``.
+    VarianceStabilizer : Makes such noise as strong everywhere.
+
+    Examples
+    --------
+    >>> from selfsupervised import NoiseModel
+    >>> float(NoiseModel(gain=2.0, variance=9.0).std(8.0))
+    5.0
     """
 
     gain: float

@@ -46,6 +46,17 @@ class ChannelNoise:
     autocovariance : ndarray of odd sizes or None
         Covariance of the noise between pixels at each lag, in squared units of the image, lag 0 at
         the centre; None for white noise, and where more than `correlation` cannot be told.
+
+    See Also
+    --------
+    estimate_noise : Finds it, with ``model="full"``.
+    ImageNoise : That of all channels.
+
+    Examples
+    --------
+    >>> from selfsupervised import ChannelNoise
+    >>> print(ChannelNoise(level=3.0, low=2.8, high=3.2).describe())
+    noise of standard deviation 3 (2.8 to 3.2), as strong everywhere
     """
 
     level: float
@@ -118,6 +129,11 @@ class ImageNoise:
         One for each channel; one where the image has no channel axis.
     channel_axis : {None, -1}, default=None
         Whether the last axis of the image holds channels.
+
+    See Also
+    --------
+    estimate_noise : Makes it, with ``model="full"``.
+    ChannelNoise : That of one channel.
 
     Examples
     --------

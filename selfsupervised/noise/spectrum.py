@@ -53,6 +53,12 @@ def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Arra
     ValueError, TypeError
         If the image is none, or too small.
 
+    See Also
+    --------
+    noise_correlation : Of noise by itself, such as a residual.
+    NoiseWhitener : Denoises images with such noise.
+    estimate_noise : How strong the noise is.
+
     Notes
     -----
     Texture as fine as a few pixels cannot be told from noise that neighbours share, so that on

@@ -64,6 +64,19 @@ class FeatureBlocks(BaseEstimator):
         Number of columns on each side of a contiguous block that it is not predicted from either.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the assignment of columns to blocks and rows to folds.
+
+    See Also
+    --------
+    PixelGrid : Hides pixels of images.
+    MoleculeSplit : For counts, splits their molecules.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import FeatureBlocks
+    >>> X = np.arange(24.0).reshape(4, 6)
+    >>> [int(pair.where.sum()) for pair in FeatureBlocks(n_blocks=3).split(X)]
+    [4, 4, 4, 4, 4, 4]
     """
 
     def __init__(

@@ -78,6 +78,21 @@ def fill_missing(
     ------
     ValueError
         If an image has no visible value at all, or `fill` is unknown.
+
+    See Also
+    --------
+    OutlierRemover : Finds pixels that tell nothing, and fills them.
+    self_supervised_loss : Takes the same `fill` for hidden pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import fill_missing
+    >>> image = np.array([[1.0, 2.0, 3.0], [4.0, np.nan, 6.0], [7.0, 9.0, 9.0]])
+    >>> fill_missing(image[None])
+    array([[[1.  , 2.  , 3.  ],
+            [4.  , 5.25, 6.  ],
+            [7.  , 9.  , 9.  ]]])
     """
     check_fill(fill, caller="fill_missing")
     options = {"channel_axis": channel_axis, "seed": as_seed(random_state), "copy": copy}

@@ -48,10 +48,24 @@ class MoleculeSplit(BaseEstimator):
     random_state : int, RandomState, Generator or None, default=0
         Seed of the splits.
 
+    See Also
+    --------
+    selfsupervised.pp.split_molecules : The same for AnnData.
+    FeatureBlocks : For tables that hold no counts.
+
     Notes
     -----
     A side holds fewer molecules than the whole. `Pair.seen_share` and `Pair.judged_share` say
     how many, and predictions are scaled by their ratio before they are judged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import MoleculeSplit
+    >>> X = np.array([[4, 0, 7], [1, 3, 0]])
+    >>> seen, judged, _ = next(MoleculeSplit().split(X))
+    >>> bool((seen + judged == X).all())
+    True
     """
 
     def __init__(

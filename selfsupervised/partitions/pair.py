@@ -34,6 +34,24 @@ class Pair:
         For blocks of a table: which columns are judged, even where no row is.
     beside : ndarray of bool of shape (n_features,), or None
         For blocks of a table: which columns these may be predicted from; None for all others.
+
+    See Also
+    --------
+    PixelGrid : Yields pairs of images.
+    FeatureBlocks : Yields pairs of tables.
+    MoleculeSplit : Yields pairs of counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import PixelGrid
+    >>> X = np.array([[[3.0, 4.0], [5.0, 6.0]]])
+    >>> pair = next(PixelGrid(stride=2).split(X))
+    >>> pair.seen, pair.judged
+    (array([[[nan,  4.],
+            [ 5.,  6.]]]), array([3.]))
+    >>> pair.select(np.full_like(X, 4.5))
+    array([4.5])
     """
 
     seen: Any

@@ -25,6 +25,24 @@ class PixelPartition(BaseEstimator):
     mask of its own (``per_channel=True``). Labels may depend on the shape alone, so that an
     image is split alike in any stack. Where `footprint` is not None, the neighbours that it
     covers are hidden together with each pixel.
+
+    See Also
+    --------
+    PixelGrid : Hides pixels of a regular grid.
+    RandomPixels : Hides pixels anywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import PixelPartition
+    >>> class EvenAndOddColumns(PixelPartition):
+    ...     def n_subsets_for(self, shapes):
+    ...         return 2
+    ...
+    ...     def labels(self, shape):
+    ...         return np.indices(shape)[-1] % 2
+    >>> [pair.judged for pair in EvenAndOddColumns().split(np.array([[[1.0, 2.0, 3.0]]]))]
+    [array([1., 3.]), array([2.])]
     """
 
     per_channel = False
@@ -175,6 +193,12 @@ class PixelGrid(PixelPartition):
         pixels. An array of odd sizes, one axis for each spatial axis, is centred on the pixel.
         Only the pixel itself is judged.
 
+    See Also
+    --------
+    StratifiedPixels : Shuffles the cells of the grid.
+    RandomPixels : Hides pixels anywhere.
+    HeldOutPixels : One random subset only.
+
     Examples
     --------
     >>> import numpy as np
@@ -252,6 +276,20 @@ class RandomPixels(PixelPartition):
     random_state : int, RandomState, Generator or None, default=0
         Seed of the subsets. It is fixed by default, so that all candidates of a search are
         judged on the same pairs.
+
+    See Also
+    --------
+    PixelGrid : Keeps hidden pixels apart.
+    StratifiedPixels : Random, with one pixel in each box.
+    HeldOutPixels : One random subset only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import RandomPixels
+    >>> labels = RandomPixels(n_subsets=4).labels((4, 6))
+    >>> np.bincount(labels.ravel())
+    array([6, 6, 6, 6])
     """
 
     def __init__(
@@ -285,6 +323,18 @@ class SinglePixels(PixelPartition):
 
     Denoisers that have a one-pass form, `transform_donut`, are computed by it. All others are
     shown the image once for each pixel, which only tiny images allow.
+
+    See Also
+    --------
+    PixelGrid : A few subsets, for any denoiser.
+    GaussianDenoiser : Has a one-pass form.
+
+    Examples
+    --------
+    >>> from selfsupervised import SinglePixels
+    >>> SinglePixels().labels((2, 3))
+    array([[0, 1, 2],
+           [3, 4, 5]])
     """
 
     def n_subsets_for(self, shapes: Any) -> Any:

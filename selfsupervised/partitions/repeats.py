@@ -21,6 +21,19 @@ class Repeats(BaseEstimator):
     ----------
     axis : int, default=1
         Axis of the input that holds the acquisitions; the first axis holds the scenes.
+
+    See Also
+    --------
+    PixelGrid : For a single acquisition.
+    MoleculeSplit : Two samples from one table of counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from selfsupervised import Repeats
+    >>> X = np.array([[[1.0, 2.0], [3.0, 4.0], [5.0, 9.0]]])  # one scene, three times
+    >>> [pair.seen.tolist() for pair in Repeats().split(X)]
+    [[[4.0, 6.5]], [[3.0, 5.5]], [[2.0, 3.0]]]
     """
 
     def __init__(self, axis: int = 1) -> None:

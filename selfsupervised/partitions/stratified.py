@@ -31,6 +31,11 @@ class StratifiedPixels(PixelGrid):
     random_state : int, RandomState, Generator or None, default=0
         Seed of the order in the boxes, fixed by default as for `RandomPixels`.
 
+    See Also
+    --------
+    PixelGrid : The same place in each box.
+    RandomPixels : Without boxes.
+
     References
     ----------
     Krull, Buchholz & Jug, "Noise2Void - Learning Denoising from Single Noisy Images", CVPR 2019.

@@ -43,6 +43,22 @@ def rank_loss(
     ------
     KeyError
         If there is no such result.
+
+    See Also
+    --------
+    selfsupervised.pl.denoised : What the components make of two genes.
+    selfsupervised.pp.denoise_counts : Chooses the number.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> rates = np.outer(np.arange(1, 61), np.arange(1, 13))
+    >>> adata = anndata.AnnData(np.random.default_rng(0).poisson(rates).astype(np.float32))
+    >>> ss.pp.denoise_counts(adata, max_comps=4)
+    >>> ss.pl.rank_loss(adata).get_xlabel()
+    'components'
     """
     facts = _facts(adata, key)
     if "loss_path" not in facts:
@@ -111,9 +127,25 @@ def denoised(
     ValueError
         If counts cannot be told from what was made of them.
 
+    See Also
+    --------
+    selfsupervised.pl.rank_loss : Why so many components were chosen.
+    selfsupervised.pp.denoise_counts : Denoises first.
+
     References
     ----------
     Batson & Royer, "Noise2Self: Blind Denoising by Self-Supervision", ICML 2019, Figure 3.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> rates = np.outer(np.arange(1, 61), np.arange(1, 13))
+    >>> adata = anndata.AnnData(np.random.default_rng(0).poisson(rates).astype(np.float32))
+    >>> ss.pp.denoise_counts(adata, max_comps=4)
+    >>> [ax.get_title() for ax in ss.pl.denoised(adata, "0", "3")]
+    ['measured', 'denoised']
     """
     facts = _facts(adata, key)
     by_gene = color is not None and color in adata.var_names

@@ -160,6 +160,11 @@ def denoise_counts(
         Fractional values, which are normalised data rather than counts; no structure found; a
         method that is worse than counts as they are or gene means; a batch that is far off.
 
+    See Also
+    --------
+    selfsupervised.PCADenoiserCV : The default method, for arrays.
+    selfsupervised.pl.rank_loss : Plots the losses by which it chose.
+
     Notes
     -----
     What is done is said by scanpy's log; cells without molecules are named with
@@ -305,6 +310,16 @@ def split_molecules(
     See Also
     --------
     selfsupervised.MoleculeSplit : The same for arrays.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> import numpy as np
+    >>> import selfsupervised as ss
+    >>> adata = anndata.AnnData(np.array([[4.0, 0.0, 7.0], [1.0, 3.0, 0.0]]))
+    >>> ss.pp.split_molecules(adata)
+    >>> sorted(adata.layers)
+    ['molecules_held_out', 'molecules_seen']
     """
     _check_choices(copy, inplace)
     adata = _target(adata, copy)

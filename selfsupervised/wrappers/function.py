@@ -27,6 +27,11 @@ class FunctionDenoiser(ImageDenoiser):
     channel_axis : {None, -1}, default=None
         Whether the last axis of the images holds channels.
 
+    See Also
+    --------
+    ImageDenoiser : Base of a denoiser that is a class.
+    self_supervised_loss : Takes a function of a stack as it is.
+
     Examples
     --------
     >>> import numpy as np
