@@ -303,8 +303,7 @@ class AutoDenoiser(ImageDenoiser):
     def _record(self, decision):
         self.application_, self.denoiser_ = decision.application, decision.denoiser
         self.search_, self.judged_by_ = decision.search, decision.judged_by
-        why = decision.why or f"{in_short(decision.denoiser)}, with nothing to choose from"
-        self.why_ = getattr(decision.search, "why_", why)
+        self.why_ = decision.why or f"{in_short(decision.denoiser)}, with nothing to choose from"
         if self.search_ is None:
             columns = ("mean_test_score", "mean_fit_time", "mean_score_time")
             self.cv_results_ = dict.fromkeys(columns, np.array([np.nan]))

@@ -140,6 +140,11 @@ class _Judge:
         return 1.0 if share > WHOLE_SHARE else float(np.clip(share, 0.0, 1.0))
 
 
+def gain(error, before):
+    """In dB; an error that cannot be told from zero is a thousandth of what it was."""
+    return 10 * np.log10(before / max(error, 1e-3 * before))
+
+
 def _block_means(values, channel_axis):
     """Means over blocks side by side of what was measured; over the channels with noise too."""
     if channel_axis is not None:
@@ -168,8 +173,7 @@ class _Preference:
         active = np.delete(errors, 1)
         best = int(np.argmin(errors if errors.argmin() != 1 else [active[0], np.inf, *active[1:]]))
         chosen = best if errors[best] < errors[0] - MIN_GAIN_SHARE * self.known_error else 0
-        gain = 10 * np.log10(self.known_error / max(errors[chosen], 1e-3 * self.known_error))
-        return chosen if gain > self.least_gain else 1
+        return chosen if gain(errors[chosen], self.known_error) > self.least_gain else 1
 
     @property
     def least_gain(self):

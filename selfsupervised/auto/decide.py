@@ -43,7 +43,7 @@ class Decision(NamedTuple):
     judged_by : str
         What the scores of the search are minus of.
     why : str or None
-        In words, where there is no search that says it.
+        In lines of words; None where there was nothing to choose from.
     """
 
     application: Any
@@ -87,7 +87,7 @@ def _of_search(search, image, channel_axis, noise=None):
     known = noise is not None and isinstance(denoiser, NLRidgeDenoiser)
     bound = noise.as_strong_as(denoiser.sigma) if known else None
     application = Application(denoiser, channel_axis, noise=bound)
-    return Decision(application, None, denoiser, search, LOSS)
+    return Decision(application, None, denoiser, search, LOSS, search.why_)
 
 
 def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose):
@@ -108,13 +108,13 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     denoiser = clone(search.best_estimator_.estimator).fit(known[None])
     if isinstance(denoiser, FunctionDenoiser) or share < MIN_SHARE:
         share = 0.0
-    search.why_ = in_words(look, search, share)
+    why = in_words(look, search, share)
     if verbose:
-        print(search.why_)
+        print(why)
     application = Application(denoiser, channel_axis, cleans=True, noise=noise, share=share)
     with part(1, 2, f"applying {in_short(denoiser)}"):
         output = application.after_cleaning(known)
-    return Decision(application, output, denoiser, search, ERROR)
+    return Decision(application, output, denoiser, search, ERROR, why)
 
 
 def _each_channel(image, noise, **options):
@@ -159,4 +159,5 @@ def _joined(decisions, noise):
     if all(decision.output is not None for decision in decisions):
         output = np.stack([decision.output for decision in decisions], axis=-1)
     first = next(c for c, channel in enumerate(noise.channels) if channel.level)
-    return decisions[first]._replace(application=application, output=output)
+    each = [f"channel {c}: {decision.why}" for c, decision in enumerate(decisions)]
+    return decisions[first]._replace(application=application, output=output, why="\n".join(each))

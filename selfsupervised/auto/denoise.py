@@ -114,7 +114,8 @@ def denoise(
     signal, isolated pixels, offsets of lines, whether neighbours share it. `NLRidgeDenoiser`, made
     to fit that, denoisers of other kinds, and doing nothing are compared by the estimated error
     of the form that is applied (recorruption). What was removed and cannot be noise is given
-    back. An image that nothing is sure to improve is returned as it is.
+    back. An image that nothing is sure to improve is returned as it is. Where neighbouring pixels
+    share noise, denoisers that are made for that are combined instead (`StackingDenoiser`).
 
     Parameters
     ----------
@@ -126,10 +127,10 @@ def denoise(
         "nl_ridge", "total_variation" or "wavelet" search the strengths of one;
         "neighbor2neighbor", "noise2same", "noise2self", "recorrupted", "self2self" and
         "self2self_plus" train a network on the image, which takes minutes and needs the extra
-        `networks`. An estimator,
-        such as a configured denoiser, a `JInvariantWrapper` or a search of your own, is fitted to
-        the image and applied as it is; so is a function ``image -> image``. The `AutoDenoiser`
-        that an earlier call returned is applied as it is, without choosing again.
+        `networks`. An estimator, such as a configured denoiser, a `JInvariantWrapper` or a search
+        of your own, is fitted to the image and applied as it is; so is a function
+        ``image -> image``. The `AutoDenoiser` that an earlier call returned is applied as it is,
+        without choosing again.
     channel_axis : int, default=None
         Axis that holds channels. None means that there is none; nothing is guessed.
     axes : str, default=None
@@ -192,7 +193,8 @@ def denoise(
         them: few counts, whose denoised values are fractions. If a first or last axis of 2 to
         4 looks like channels.
     CorrelatedNoiseWarning
-        If neighbouring pixels seem to share noise; then only gentle candidates are tried.
+        If neighbouring pixels seem to share noise, and how they do cannot be told from texture;
+        then only gentle candidates are tried.
 
     See Also
     --------

@@ -7,9 +7,8 @@ know it, and suits images that are smoother than their pixels, as those of most 
 microscopes are.
 """
 
-import numpy as np
-
 from selfsupervised.auto.candidates import nothing
+from selfsupervised.auto.choose import gain
 from selfsupervised.auto.crops import sample
 from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.classical import NLRidgeDenoiser
@@ -73,11 +72,6 @@ def for_shared_noise(plane, channel, seed):
     return stack, bool(gain(combined, asis) > MIN_GAIN_DB)
 
 
-def gain(error, before):
-    """In dB; an error that cannot be told from zero is a thousandth of what it was."""
-    return 10 * np.log10(before / max(error, 1e-3 * before))
-
-
 def shared_in_words(channel, denoiser, share):
     """What the noise is and what was done.
 
@@ -95,7 +89,9 @@ def shared_in_words(channel, denoiser, share):
     """
     noise = channel.describe()
     if share == 0:
-        why = "nothing that was tried is sure to improve it"
+        why = "there is no noise to remove"
+        if channel.level:
+            why = "nothing that was tried is sure to improve it"
         return f"{noise}\nchosen: the image as it is; {why}"
     *each, combined, asis = denoiser.risks_
     names = [name for name, _ in denoiser.estimators]

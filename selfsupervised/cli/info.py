@@ -14,8 +14,8 @@ CORE = ("selfsupervised", "numpy", "scipy", "scikit-learn", "scikit-image")
 # For each extra its packages, and what it gives.
 EXTRAS = {
     "bioimageio": (
-        ("bioimageio", "pydantic"),
-        "export_bioimageio, for the BioImage Model Zoo",
+        ("bioimageio.spec", "pydantic"),
+        "trained networks for the BioImage Model Zoo",
     ),
     "cli": (
         ("imagecodecs", "pillow", "tifffile", "tqdm"),
@@ -23,11 +23,11 @@ EXTRAS = {
     ),
     "iqa": (("pyiqa",), "metrics of image quality, for Self2Self+"),
     "lazy": (("dask", "zarr"), "OME-Zarr, and what is larger than memory"),
+    "napari": (("magicgui", "npe2", "superqt"), "a plugin of napari"),
     "networks": (
         ("safetensors", "skorch", "torch", "tqdm"),
         "noise2self, self2self and other networks",
     ),
-    "napari": (("magicgui", "npe2", "superqt"), "a plugin of napari"),
     "notebook": (("matplotlib", "pandas"), "tables and plots of a choice"),
     "plots": (("matplotlib",), "plots"),
     "singlecell": (("anndata", "pandas", "scanpy"), "counts of single cells in AnnData files"),

@@ -196,6 +196,9 @@ def told_more(estimator, factor):
     raised.set_params(**new)
     if hasattr(raised, "_noise_variance_parameters"):
         return raised
+    if isinstance(members := params.get("estimators"), list):
+        told = [(name, told_more(member, factor)) for name, member in members]
+        raised.set_params(estimators=told)
     for name in ("estimator", "denoiser"):
         if hasattr(params.get(name), "get_params"):
             raised.set_params(**{name: told_more(params[name], factor)})

@@ -42,12 +42,6 @@ def constant_blocks(channel):
     return float(constant.mean()), float(inner.mean()), len(np.unique(blocks[inner, 0]))
 
 
-def is_drawn(channel):
-    """Whether many blocks, at a few values or more, are exactly constant."""
-    _, inner, n_values = constant_blocks(channel)
-    return inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES
-
-
 def step_of(values):
     """The step in which values come, such as 1 of integers; 0 if they come in none.
 

@@ -10,8 +10,9 @@ from selfsupervised.noise.cleaning import clean_channels
 from selfsupervised.noise.correlation import correlated_noise
 from selfsupervised.noise.drawn import (
     MANY_CONSTANT_SHARE,
+    MAX_CONSTANT_SHARE,
+    MIN_CONSTANT_VALUES,
     constant_blocks,
-    is_drawn,
 )
 from selfsupervised.noise.flat_level import FlatLevel, flat_level, narrow_slope
 from selfsupervised.noise.flat_places import measured_channels
@@ -19,7 +20,7 @@ from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.noise.model import ChannelNoise, ImageNoise
 from selfsupervised.noise.shared import shared_noise
-from selfsupervised.noise.similar_blocks import similar_block_correlation, similar_block_level
+from selfsupervised.noise.similar_blocks import SimilarBlocks
 
 # Noise counts as growing with the signal from this ratio of standard deviations on, bright to
 # dark; a stabilizer that is not needed costs a little.
@@ -119,20 +120,23 @@ def noise_of_plane(cleaned, sharing=False):
         level = float(np.sqrt(counted * channel.mean()))
         of_counts = NoiseModel(counted, 0.0)
         return ChannelNoise(level, 0.9 * level, 1.1 * level, 1.0, of_counts, **found)
-    constant, _, _ = constant_blocks(channel)
+    constant, inner, n_values = constant_blocks(channel)
+    similar = SimilarBlocks(channel)
     flat = flat_level(channel, counts) if channel.ndim > 1 else FlatLevel(noise_level(channel), 1.0)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
-        autocovariance = shared_noise(channel, flat, sure=sharing)
+        autocovariance = shared_noise(channel, flat, similar, sure=sharing)
         if autocovariance is not None:
             return _sharing(autocovariance, flat.share, found)
-    if is_drawn(channel):
+    if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:  # drawn, not measured
         return ChannelNoise(0.0, 0.0, 0.0, **found)
-    level, low, high, flat_share = _level(plane, channel, flat, found["step"])
+    if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
+        return ChannelNoise(0.0, 0.0, 0.0, **found)
+    level, low, high, flat_share = _level(plane, channel, flat, similar, found["step"])
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
     line = _line(plane, channel, counts) if channel.ndim > 1 else None
-    found["correlation"] = _correlation(plane, channel)
+    found["correlation"] = _correlation(plane, similar)
     return ChannelNoise(level, low, high, flat_share, line, **found)
 
 
@@ -154,22 +158,19 @@ def _sharing(autocovariance, flat_share, found):
     return ChannelNoise(level, low, high, flat_share, **known, autocovariance=autocovariance)
 
 
-def _level(plane, channel, flat, step):
+def _level(plane, channel, flat, similar, step):
     """Level, its interval, and the share of flat places."""
-    constant, _, _ = constant_blocks(channel)
     high = noise_level(plane)  # not of the channel, where what was missing is filled, smoothly
     low, flat_share = flat
-    if constant > MANY_CONSTANT_SHARE and flat_share < 2 * FEW_FLAT_SHARE:
-        return 0.0, 0.0, 0.0, 0.0
     level = high if high <= MAX_TEXTURE_RATIO * low else low
-    if flat_share < MOST_FLAT_SHARE and _differs_by_place(channel, low, high):
+    if flat_share < MOST_FLAT_SHARE and _differs_by_place(similar, low, high):
         return float(high), 0.0, float(high) * (1 + FEW_FLAT_ERROR), float(flat_share)
     least = FLAT_ROUNDING_STEPS if flat_share > MANY_FLAT_SHARE else ROUNDING_STEPS
     if level < least * step or (level < step and _only_rounded(channel, step)):
         return 0.0, 0.0, 0.0, flat_share
     if flat_share < FEW_FLAT_SHARE and level < MIN_LEVEL_SHARE * np.ptp(channel):
         return 0.0, 0.0, float(high), flat_share
-    if flat_share < FEW_FLAT_SHARE and _is_texture(channel):
+    if flat_share < FEW_FLAT_SHARE and _is_texture(similar):
         return 0.0, 0.0, float(high), flat_share
     if flat_share < MANY_FLAT_SHARE and step:
         # What weak grain there is may belong to the picture.
@@ -184,17 +185,16 @@ def _level(plane, channel, flat, step):
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
 
 
-def _differs_by_place(channel, low, high):
+def _differs_by_place(similar, low, high):
     """Whether noise is white, but weak in the few flat places and strong elsewhere.
 
     So it is where light is counted and the background is dark. Blocks that are alike then differ by
     white noise of the higher level, and not, as in text, of the lower.
     """
-    if channel.ndim != 2 or not high > MIN_PLACES_RATIO * low:
+    if not high > MIN_PLACES_RATIO * low:
         return False
-    similar = np.abs(similar_block_correlation(channel))
-    white = bool((similar < MAX_SIMILAR_IF_WHITE).all())
-    return white and similar_block_level(channel) > MIN_SIMILAR_LEVEL_RATIO * high
+    white = bool((np.abs(similar.correlation) < MAX_SIMILAR_IF_WHITE).all())
+    return white and similar.level > MIN_SIMILAR_LEVEL_RATIO * high
 
 
 def _only_rounded(channel, step):
@@ -204,24 +204,20 @@ def _only_rounded(channel, step):
     return bool((off[slope <= np.median(slope)] > ROUNDED_STEPS * step).mean() < MIN_ROUNDED_SHARE)
 
 
-def _is_texture(channel):
+def _is_texture(similar):
     """Whether even blocks that are alike differ by more than white noise."""
-    if channel.ndim != 2:
-        return False
-    similar = similar_block_correlation(channel)
-    return bool(np.nanmax(similar, initial=0.0) > MAX_WHITE_CORRELATION)
+    return bool(np.nanmax(similar.correlation, initial=0.0) > MAX_WHITE_CORRELATION)
 
 
-def _correlation(plane, channel):
+def _correlation(plane, similar):
     """Of neighbours along each axis; zeros for white noise."""
     verdict = correlated_noise(plane[None])
     none = (0.0,) * plane.ndim
     if verdict.footprint is None:
         return none
-    if channel.ndim == 2:
-        similar = similar_block_correlation(channel)
-        if not np.isnan(similar).any():
-            along = [c for c, found in zip(similar, verdict.correlated, strict=False) if found]
-            if max(along) < MIN_SIMILAR_CORRELATION:
-                return none
+    found = similar.correlation
+    if not np.isnan(found).any():
+        along = [c for c, shared in zip(found, verdict.correlated, strict=False) if shared]
+        if max(along) < MIN_SIMILAR_CORRELATION:
+            return none
     return tuple(float(lag) for lag in np.clip(verdict.lags[:, 0], 0.0, 0.95))

@@ -68,6 +68,7 @@ class ChannelNoise:
     outlier_share: float = 0.0
     line_offsets: tuple[float, ...] = (0.0, 0.0)
     step: float = 0.0
+    # An array, of which "equal" is no yes or no; what it comes to is in `level` and `correlation`.
     autocovariance: Array | None = field(default=None, compare=False, repr=False)
 
     @property

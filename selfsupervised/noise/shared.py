@@ -13,7 +13,6 @@ the images on which they were measured:
 
 import numpy as np
 
-from selfsupervised.noise.similar_blocks import similar_block_correlation
 from selfsupervised.noise.spectrum import (
     BLOCK_EDGE_PIXELS,
     FIRST_NOISE_FREQUENCY,
@@ -21,7 +20,6 @@ from selfsupervised.noise.spectrum import (
     autocovariance_of,
     cosines_by_brightness,
     faded,
-    flat_power,
     power_of_flattest,
 )
 
@@ -44,7 +42,7 @@ QUIETEST, QUIET = 0.1, 0.3
 MIN_SHARED_EDGE_PIXELS = 256  # smaller images hold too few blocks to tell
 
 
-def shared_noise(channel, flat, sure=False):
+def shared_noise(channel, flat, similar, sure=False):
     """Autocovariance of noise that neighbours share.
 
     Parameters
@@ -53,6 +51,8 @@ def shared_noise(channel, flat, sure=False):
         Float image without NaN.
     flat : FlatLevel
         Level of white noise in its flat places.
+    similar : SimilarBlocks
+        What its blocks that are alike differ by.
     sure : bool, default=False
         Whether it is known from elsewhere, other channels say, that they do.
 
@@ -67,21 +67,21 @@ def shared_noise(channel, flat, sure=False):
         return None
     if not sure and flat.share >= MAX_FLAT_SHARE:
         return None
-    similar = similar_block_correlation(channel)
-    if not sure and not np.nanmax(similar, initial=0.0) > MIN_SIMILAR_CORRELATION:
+    if not sure and not np.nanmax(similar.correlation, initial=0.0) > MIN_SIMILAR_CORRELATION:
         return None
     cosines = cosines_by_brightness(channel, edge)
-    found = autocovariance_of([flat_power(part) for part in cosines])
-    if not (sure or _believed(channel, flat.level, similar, cosines, found)):
+    powers = [power_of_flattest(part) for part in cosines]
+    found = autocovariance_of(powers)
+    if not (sure or _believed(channel, flat.level, similar.correlation, cosines, powers, found)):
         return None
     large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS)
-    larger = autocovariance_of([flat_power(part) for part in large])
+    larger = autocovariance_of([power_of_flattest(part) for part in large])
     if larger.max() <= MAX_LARGE_LEVEL_RATIO**2 * found.max():
         found = larger
     return faded(found) if found.max() > 0 else None
 
 
-def _believed(channel, white_level, similar, cosines, autocovariance):
+def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     """Whether this is noise, and not texture."""
     variance = autocovariance.max()
     centre = autocovariance.shape[0] // 2
@@ -90,7 +90,7 @@ def _believed(channel, white_level, similar, cosines, autocovariance):
         return False
     level = np.sqrt(variance)
     evenness = float(np.median([_evenness(part) for part in cosines]))
-    low, middle, highest = _bands(cosines)
+    low, middle, highest = _bands(powers)
     strong = (
         level > MIN_LEVEL_RATIO * white_level
         and evenness > MIN_EVENNESS
@@ -120,9 +120,9 @@ def _evenness(cosines):
     return quietest / quiet if quiet > 0 else 0.0
 
 
-def _bands(cosines):
+def _bands(powers):
     """Mean power in the flattest blocks at low, middle and the highest frequencies."""
-    power = np.mean([power_of_flattest(part) for part in cosines], axis=0)
+    power = np.mean(powers, axis=0)
     total = np.indices(power.shape).sum(axis=0)
     low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
     middle = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)

@@ -7,6 +7,8 @@ not. Text, screens and photographs hold many such blocks, so that their structur
 for noise that neighbours share.
 """
 
+from functools import cached_property
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter
@@ -20,50 +22,43 @@ BEST_SHARE = 0.05
 N_BRIGHTNESSES = 4
 
 
-def similar_block_correlation(channel, random_state=0):
-    """Correlation of the noise of neighbours along both axes of a plane.
+class SimilarBlocks:
+    """What blocks of a plane that show the same differ by; found when it is first asked for.
 
     Parameters
     ----------
-    channel : ndarray of 2 axes
+    channel : ndarray
         Float image without NaN.
     random_state : int
         Seed of the blocks that are looked at.
-
-    Returns
-    -------
-    ndarray of shape (2,)
-        About zero for white noise; NaN where the image is too small to hold similar blocks.
     """
-    differences = _differences(channel, random_state)
-    return np.full(2, np.nan) if differences is None else _correlation(differences)
 
+    def __init__(self, channel, random_state=0):
+        self.channel, self.random_state = channel, random_state
 
-def similar_block_level(channel, random_state=0):
-    """Level of white noise in a typical place, from what blocks that are alike differ by.
+    @cached_property
+    def differences(self):
+        """Of the blocks that are most alike; None where there are none, or no two axes."""
+        return _differences(self.channel, self.random_state)
 
-    Parameters
-    ----------
-    channel : ndarray of 2 axes
-        Float image without NaN.
-    random_state : int
-        Seed of the blocks that are looked at.
+    @property
+    def correlation(self):
+        """Of neighbours along both axes: about zero for white noise, NaN if unknown."""
+        found = self.differences
+        return np.full(2, np.nan) if found is None else _correlation(found)
 
-    Returns
-    -------
-    float
-        In units of the image; NaN where it is too small.
-    """
-    differences = _differences(channel, random_state)
-    if differences is None:
-        return np.nan
-    return float(np.median(np.sqrt(np.square(differences).mean(axis=(1, 2)) / 2)))
+    @property
+    def level(self):
+        """Of white noise in a typical place, in units of the image; NaN if unknown."""
+        found = self.differences
+        if found is None:
+            return np.nan
+        return float(np.median(np.sqrt(np.square(found).mean(axis=(1, 2)) / 2)))
 
 
 def _differences(channel, random_state):
-    """Differences of the blocks that are most alike; None where the image is too small."""
     edge = BLOCK_EDGE_PIXELS
-    if min(channel.shape) < edge + MIN_DISTANCE_PIXELS:
+    if channel.ndim != 2 or min(channel.shape) < edge + MIN_DISTANCE_PIXELS:
         return None
     rng = np.random.default_rng(random_state)
     smooth = gaussian_filter(channel, SMOOTHING_PIXELS)

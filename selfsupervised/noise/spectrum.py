@@ -93,12 +93,12 @@ def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Arra
 def _autocovariance(channel):
     """That of one channel, up to lags of half a block."""
     edge = BLOCK_EDGE_PIXELS[channel.ndim]
-    return autocovariance_of([flat_power(c) for c in cosines_by_brightness(channel, edge)])
+    return autocovariance_of([power_of_flattest(c) for c in cosines_by_brightness(channel, edge)])
 
 
 def autocovariance_of(powers):
-    """From the power at each frequency at some brightnesses, up to lags of half a block."""
-    power = np.mean(powers, axis=0)
+    """From the power in the flattest blocks of each brightness, up to lags of half a block."""
+    power = np.mean([_continued(power) for power in powers], axis=0)
     # Cosines of a block stand for frequencies from 0 to half a cycle a pixel, and for their mirror.
     edge = len(power)
     power = np.pad(power, [(0, 1)] * power.ndim, mode="edge")
@@ -140,9 +140,8 @@ def power_of_flattest(cosines):
     return np.square(np.median(np.abs(cosines[flattest[:n_flat]]), axis=0) / norm.ppf(0.75))
 
 
-def flat_power(cosines):
-    """Power of the noise at each frequency, of the flattest blocks of one brightness."""
-    power = power_of_flattest(cosines)
+def _continued(power):
+    """Power of the noise: at low frequencies not what was measured, but continued from the next."""
     frequency = np.indices(power.shape)
     total, squared = frequency.sum(axis=0), np.square(frequency).sum(axis=0)
     fitted = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)

@@ -74,7 +74,7 @@ def test_info_knows_the_extras():
         "optional-dependencies"
     ]
     known = {
-        name: sorted(re.match(r"[\w-]+", requirement).group() for requirement in requirements)
+        name: sorted(re.match(r"[\w.-]+", requirement).group() for requirement in requirements)
         for name, requirements in extras.items()
         if name not in ("all", "docs", "examples", "test")  # for nobody at a shell
     }

@@ -97,6 +97,10 @@ def test_who_is_told_more():
     assert told_more(ss.NLRidgeDenoiser(2.0), 3.0).sigma == 6
     assert told_more(ss.NLRidgeDenoiser(), 3.0).sigma is None
     assert told_more(ss.GaussianDenoiser(2.0), 3.0).sigma == 2
+    members = [("told", ss.NLRidgeDenoiser(2.0)), ("blur", ss.GaussianDenoiser(2.0))]
+    stack = told_more(ss.StackingDenoiser(members), 3.0)
+    assert [member.sigma for _, member in stack.estimators] == [6, 2]
+    assert members[0][1].sigma == 2
     wrapped = told_more(ss.OutlierRemover(ss.TotalVariationDenoiser(1.0)), 3.0)
     assert wrapped.denoiser.weight == 3
     stable = ss.VarianceStabilizer(ss.NLRidgeDenoiser(1.0), gain=2.0, variance=1.0)

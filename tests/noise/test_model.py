@@ -12,7 +12,7 @@ from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import constant_blocks, step_of
 from selfsupervised.noise.isolated import isolated_pixels
 from selfsupervised.noise.line_offsets import line_offsets
-from selfsupervised.noise.similar_blocks import similar_block_correlation
+from selfsupervised.noise.similar_blocks import SimilarBlocks
 
 RAMP = np.add.outer(np.linspace(2, 60, 128), np.linspace(2, 60, 128))
 
@@ -133,9 +133,9 @@ def test_similar_blocks_tell_shared_noise(rng):
     white = rng.normal(0, 5, (160, 160))
     shared = (white[1:, 1:] + white[:-1, 1:] + white[1:, :-1] + white[:-1, :-1]) / 4
     scene = 50 * np.sin(np.arange(160) / 5)[:, None] * np.ones(160)
-    assert np.abs(similar_block_correlation(scene + white)).max() < 0.25
-    assert similar_block_correlation(scene[1:, 1:] + shared).min() > 0.3
-    assert np.isnan(similar_block_correlation(white[:20])).all()
+    assert np.abs(SimilarBlocks(scene + white).correlation).max() < 0.25
+    assert SimilarBlocks(scene[1:, 1:] + shared).correlation.min() > 0.3
+    assert np.isnan(SimilarBlocks(white[:20]).correlation).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 512), (20, 24, 28), (64, 64, 1)])

@@ -99,6 +99,15 @@ def test_channels_share_the_verdict():
     assert all(channel.autocovariance is not None for channel in noise.channels)
 
 
+def test_the_reason_names_each_channel():
+    smooth = 60 * smooth_image((EDGE, EDGE))
+    colour = np.stack([smooth + blurred(1.0, 20, smooth.shape, seed=s) for s in (1, 2)], axis=-1)
+    _, found = ss.denoise(colour, channel_axis=-1, return_search=True)
+    lines = [line for line in found.why_.splitlines() if line.startswith("channel")]
+    assert [line[:10] for line in lines] == ["channel 0:", "channel 1:"]
+    assert found.why_.count("neighbours share, combined") == 2
+
+
 def test_noise_of_light_over_a_dark_background_is_found():
     """Flat places are dark and hold next to no noise; what is bright holds much."""
     rng = np.random.default_rng(0)

@@ -4,7 +4,6 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
 import selfsupervised as ss
@@ -136,8 +135,13 @@ def test_not_fitted(image):
 
 
 def test_the_noise_may_be_given(image):
-    shared = gaussian_filter(np.random.default_rng(0).normal(size=image.shape), 1.0)
-    noisy = smooth_image() + LEVEL * shared / shared.std()
-    told = ss.ImageNoise((ss.estimate_noise(image, "full").channels[0],))
-    given = ss.StackingDenoiser(MEMBERS, noise=told).fit(noisy[None])
-    assert np.isfinite(given.weights_).all()
+    """Told of stronger noise, it takes more of the member that smooths more."""
+    wide, noise = [], []
+    for level in (0.2 * LEVEL, LEVEL, 5 * LEVEL):
+        noise.append(ss.ImageNoise((ss.ChannelNoise(level, level, level),)))
+        wide.append(ss.StackingDenoiser(MEMBERS, noise=noise[-1]).fit(image[None]).weights_[1])
+    assert wide[0] < wide[1] < wide[2]
+    measured = ss.StackingDenoiser(MEMBERS).fit(image[None]).weights_
+    assert abs(wide[1] - measured[1]) < 0.1
+    each = ss.StackingDenoiser(MEMBERS, noise=noise[:2]).fit(np.stack([image, image])).weights_
+    assert wide[0] < each[1] < wide[1]
