@@ -87,7 +87,11 @@ def noise_of_channels(planes):
     found = [noise_of_plane(plane) for plane in planes]
     sharing = sum(channel.autocovariance is not None for channel in found)
     if 0 < sharing < len(found) <= MIN_SHARING_PARTS * sharing:
-        found = [noise_of_plane(plane, sharing=True) for plane in planes]
+        pairs = zip(found, planes, strict=True)
+        found = [
+            noise_of_plane(plane, sharing=True) if one.autocovariance is None else one
+            for one, plane in pairs
+        ]
     return tuple(found)
 
 

@@ -37,7 +37,7 @@ MIN_SMOOTHED_SIMILAR_CORRELATION, MIN_SMOOTHED_EVENNESS = 0.4, 0.36
 FIRST_HIGHEST_FREQUENCY = 15
 # Larger blocks see lower frequencies, and more structure; they are believed up to this ratio of
 # levels.
-LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_LEVEL_RATIO = 32, 1.25
+LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS, MAX_LARGE_LEVEL_RATIO = 32, 5_000, 1.25
 QUIETEST, QUIET = 0.1, 0.3
 MIN_SHARED_EDGE_PIXELS = 256  # smaller images hold too few blocks to tell
 
@@ -74,7 +74,7 @@ def shared_noise(channel, flat, similar, sure=False):
     found = autocovariance_of(powers)
     if not (sure or _believed(channel, flat.level, similar.correlation, cosines, powers, found)):
         return None
-    large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS)
+    large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS)
     larger = autocovariance_of([power_of_flattest(part) for part in large])
     if larger.max() <= MAX_LARGE_LEVEL_RATIO**2 * found.max():
         found = larger

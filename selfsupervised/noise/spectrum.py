@@ -109,10 +109,10 @@ def autocovariance_of(powers):
     return covariance[(inside,) * power.ndim]
 
 
-def cosines_by_brightness(channel, edge):
+def cosines_by_brightness(channel, edge, max_blocks=MAX_BLOCKS):
     """Cosines of blocks, by the brightness they have on average: (n_blocks, *block) each."""
     n_axes = channel.ndim
-    step = max(2, int((channel.size / MAX_BLOCKS) ** (1 / n_axes)))
+    step = max(2, int((channel.size / max_blocks) ** (1 / n_axes)))
     windows = sliding_window_view(channel, (edge,) * n_axes)[(slice(None, None, step),) * n_axes]
     blocks = windows.reshape(-1, *[edge] * n_axes)
     within = tuple(range(1, n_axes + 1))

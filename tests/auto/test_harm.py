@@ -162,8 +162,9 @@ def channels():
 
 def test_channels_with_noise_of_their_own(channels):
     clean, noisy = channels
-    out = ss.denoise(noisy, channel_axis=-1)
+    out, found = ss.denoise(noisy, channel_axis=-1, return_search=True)
     for c in range(3):
+        assert f"channel {c}: noise of standard deviation" in found.why_
         alone = psnr(ss.denoise(noisy[..., c]), clean[..., c])
         assert psnr(out[..., c], clean[..., c]) >= alone - 0.5
     joint = ss.NLRidgeDenoiser(channel_axis=-1).transform(noisy[None])[0]
