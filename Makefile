@@ -87,7 +87,7 @@ docs: $(DOCS_READY)
 	@echo "The site is in docs/_build/html; open index.html."
 
 docs-test: docs
-	@$(PYTEST) $(BIN)/python -m pytest $(or $(ARGS),docs)
+	@$(PYTEST) $(BIN)/python -m pytest $(or $(ARGS),docs/test_site.py)
 
 clean:
 	@rm -rf build dist demo-output htmlcov .coverage .coverage.* coverage.xml \

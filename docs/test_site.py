@@ -19,6 +19,7 @@ PAGES = {
     "i_have.html": "I have",
     "papers/noise2self.html": "Noise2Self",
     "auto_examples/index.html": "Gallery",
+    "auto_examples/plot_03_one_line.html": "One line from a noisy image to a denoised one",
 }
 
 
