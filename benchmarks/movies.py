@@ -3,7 +3,7 @@
 """Movies: frame by frame, as a volume, with flashes given back, and by networks.
 
 The movies are made: blobs that move, a still texture, and flashes of one frame, of as many photons
-as the brightest blob or less, all with Poisson noise. "Lysosomes" is a recording whose frames have
+as the brightest blob or so, all with Poisson noise. "Lysosomes" is a recording whose frames have
 little noise, taken as the truth for one of fewer photons. Told are the PSNR, over the peak; how
 much of the height of the flashes is kept, 1 being all, the least of 24 in brackets; how much of
 them the frames before and after have; the root of the mean squared error around them; and seconds
@@ -154,42 +154,61 @@ def shuffled(noisy):
     return out
 
 
-def row(name, out, seconds, clean, scene=None, flashes=None):
-    cells = [name, psnr(out, clean)]
-    if flashes:
-        heights = kept(out, scene, flashes)
-        ghosts = [np.mean(kept(out, scene, flashes, later)) for later in (-1, 1)]
-        around = [np.mean(np.square((out - clean)[t][at])) for t, at, _ in flashes]
+def judged(out, clean, scene=None, flashes=None):
+    """PSNR, heights of flashes, mean heights a frame before and after, squared errors around."""
+    if not flashes:
+        return psnr(out, clean), None, None, None
+    ghosts = [np.mean(kept(out, scene, flashes, later)) for later in (-1, 1)]
+    around = [np.mean(np.square((out - clean)[t][at])) for t, at, _ in flashes]
+    return psnr(out, clean), kept(out, scene, flashes), ghosts, around
+
+
+def row(name, draws, seconds):
+    """One line of a table, the mean over draws of what `judged` returns."""
+    values, heights, ghosts, around = zip(*draws, strict=True)
+    cells = [name, float(np.mean(values))]
+    if heights[0]:
+        before, after = np.mean(ghosts, axis=0)
         cells += [
-            f"{np.mean(heights):.3f} ({min(heights):.2f})",
-            f"{ghosts[0]:+.3f}, {ghosts[1]:+.3f}",
+            f"{np.mean(heights):.3f} ({np.min(heights):.2f})",
+            f"{before:+.3f}, {after:+.3f}",
             float(np.sqrt(np.mean(around))),
         ]
-    return [*cells, seconds]
+    return [*cells, seconds / len(draws)]
 
 
 def main():
-    arguments = options(__doc__, steps=(0, "of each network; 0 trains none"))
-    report = Report("movies", arguments.save)
+    arguments = options(
+        __doc__,
+        steps=(0, "of each network, on the first movie of 20 photons; 0 trains none"),
+        seeds=(3, "movies of each kind"),
+        peaks=(",".join(f"{peak:g}" for peak in PEAKS), "photons, with commas between; 0 for none"),
+    )
+    report = Report("movies", arguments.save, "networks" if arguments.steps else "")
     quick, figures = arguments.quick, {}
-    movies = {f"flashes, {peak:g} photons": (peak, seed) for seed, peak in enumerate(PEAKS)}
-    movies = dict(list(movies.items())[1:2]) if quick else movies
     shape = (10, 48, 48) if quick else SHAPE
+    seeds = range(1 if quick or arguments.steps else arguments.seeds)
+    peaks = (20.0,) if quick or arguments.steps else map(float, arguments.peaks.split(","))
+    examples = {
+        f"flashes, {peak:g} photons": [made(peak, seed, shape) for seed in seeds]
+        for peak in peaks
+        if peak
+    }
+    if not (quick or arguments.steps):
+        examples[f"lysosomes, {LYSOSOME_PEAK:g} photons"] = [lysosomes()]
     columns = ["method", "PSNR, dB", "kept (least)", "before, after", "RMSE there", "seconds"]
-    examples = {name: made(*how, shape=shape) for name, how in movies.items()}
-    if not quick:
-        examples[f"lysosomes, {LYSOSOME_PEAK:g} photons"] = lysosomes()
-    for name, (noisy, *known) in examples.items():
-        # Networks take minutes; one movie tells.
-        steps = arguments.steps if "20" in name else 0
+    for name, movies in examples.items():
         rows = []
-        for method, denoise in methods(steps).items():
+        for method, denoise in methods(arguments.steps).items():
             start = time.process_time()
-            out = denoise(noisy)
-            rows.append(row(method, out, time.process_time() - start, *known))
+            outs = [denoise(movie[0]) for movie in movies]
+            seconds = time.process_time() - start
+            draws = [judged(out, *movie[1:]) for out, movie in zip(outs, movies, strict=True)]
+            rows.append(row(method, draws, seconds))
             print(name, rows[-1], file=sys.stderr, flush=True)
-        some = columns if len(known) > 1 else [*columns[:2], columns[-1]]
-        report.table(f"{name}, {' x '.join(map(str, noisy.shape))}", some, rows)
+        some = columns if len(movies[0]) > 2 else [*columns[:2], columns[-1]]
+        sizes = " x ".join(map(str, movies[0][0].shape))
+        report.table(f"{name}, {sizes}, mean of {len(movies)}", some, rows)
         figures[name] = {line[0]: line[1:] for line in rows}
     report.end(**figures)
 

@@ -4,9 +4,13 @@
 
 Trained on one noisy version of each of 16 pictures (BSD300_train16, grey), tested on every fourth
 of BSD68; Gaussian noise with a standard deviation of 25 on [0, 255], PSNR of unclipped output.
-Steps, crops and the width of the network are cut alike for all. As the paper of Noise2Same
-compares schemes that train the same network, Noise2Self is also trained by that network, its rate
-and its schedule; what stands in the place of hidden pixels is varied for both.
+Steps and crops are cut alike for all, and what stands in the place of hidden pixels is varied for
+both. The paper of Noise2Same compares schemes that train the same network; so do we, in two ways:
+
+- `--training paper`: its network, 24 features wide rather than 96, with its rate and schedule;
+  and Noise2Self as in its own paper, which has another network, beside them.
+- `--training few`: the default network of this library, its rate, schedule and limit of
+  gradients, which are made for few steps.
 """
 
 import sys
@@ -26,25 +30,30 @@ SIGMA = 25
 STEPS, BATCH, PATCH, WIDTH = 600, 4, 64, 24  # of 50,000, 64, 64 and 96 in the paper
 EVERY, EDGE, N_MARKS = 4, 160, 10  # pictures tested; their middle, on the way; how often
 # What both schemes share in the paper of Noise2Same: all but what is one's own.
-TRAINING = ("module", "augment", "lr", "optimizer", "halvings")
+TRAINING = ("module", "augment", "lr", "optimizer", "halvings", "max_gradient_norm")
 
 
 def contenders(width):
-    """Functions of further settings that make an estimator, by name."""
-    same_network = partial(ResidualUNet, width=width)
-    same = partial(Noise2SameDenoiser.from_paper, module=same_network)
-    shared = {name: Noise2SameDenoiser.paper[name] for name in TRAINING}
-    alike = partial(Noise2SelfDenoiser.from_paper, **shared | {"module": same_network})
-    return {
+    """Functions of further settings that make an estimator, by name; None trains as for few."""
+    if width is None:
+        shared = {name: Noise2SameDenoiser().get_params()[name] for name in TRAINING}
+    else:
+        shared = {name: Noise2SameDenoiser.paper[name] for name in TRAINING}
+        shared["module"] = partial(ResidualUNet, width=width)
+    same = partial(Noise2SameDenoiser.from_paper, **shared)
+    alike = partial(Noise2SelfDenoiser.from_paper, **shared)
+    found = {
         "Noise2Same, from_paper": same,
         "Noise2Self, trained like it": alike,
         "Noise2Self, trained like it, filled by neighbors": partial(alike, fill="neighbors"),
         "Noise2Same, filled by neighbors": partial(same, fill="neighbors"),
-        "Noise2Self, from_paper": Noise2SelfDenoiser.from_paper,
         "Noise2Same, lambda from the noise, filled by neighbors": partial(
             same, fill="neighbors", lambda_inv="noise"
         ),
     }
+    if width is not None:
+        found["Noise2Self, from_paper"] = Noise2SelfDenoiser.from_paper
+    return found
 
 
 class Marks(Callback):
@@ -83,11 +92,13 @@ def main():
         __doc__,
         steps=(STEPS, "of each training"),
         seeds=(1, "of each training"),
+        training=("paper", "or few: of both schemes, see above"),
         which=("", "numbers of the contenders, from 0, with commas between; all by default"),
     )
-    report = Report("versus", arguments.save)
+    report = Report("versus", arguments.save, arguments.training)
     quick = arguments.quick
-    steps, width = (4, 8) if quick else (arguments.steps, WIDTH)
+    steps = 4 if quick else arguments.steps
+    width = {"paper": 8 if quick else WIDTH, "few": None}[arguments.training]
     noisy = noisy_folder(quick)
     whole = [(n, c) for _, n, c in with_noise("BSD68", gaussian(SIGMA), every=EVERY, quick=quick)]
     middles = [(centre(n, EDGE), centre(c, EDGE)) for n, c in whole]
