@@ -78,8 +78,9 @@ class MovieDenoiser(VarianceStabilizer):
     the frame itself, its centre hidden, so that the network can see flashes. A network of that
     kind was slower and less exact here: docs/notebook/movies.md has the figures.
 
-    Noise is taken to be independent between pixels and between frames. Where neighbouring pixels
-    share it, much of it is given back as news.
+    Noise is taken to be independent between pixels and between frames. Cosmic rays, and pixels that
+    are hot in one frame, are flashes too; `OutlierRemover` takes them out. Where whole frames are
+    brighter than others, as under a lamp that flickers, all of them is news: divide it out before.
 
     References
     ----------
