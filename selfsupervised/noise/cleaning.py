@@ -111,6 +111,8 @@ def clean_plane(plane):
     elif not Cleaned(filled, isolated, offsets).many:
         isolated = np.zeros_like(isolated)
     offsets = tuple(line_offsets(filled, axis, level) for axis in range(plane.ndim))
+    # Less than half of a step was added before the values were rounded, and belongs to the image.
+    offsets = tuple(along if along.std() > step / 2 else 0 * along for along in offsets)
     for axis, along in enumerate(offsets):
         if along.any():
             shape = [1] * plane.ndim

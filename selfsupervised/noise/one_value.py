@@ -42,6 +42,8 @@ def level_around_one_value(channel, step, level):
     peak = _most_common(channel, step or level / 2)
     for _ in range(N_ROUNDS):
         members = np.abs(channel - peak) <= REACH_LEVELS * level
+        if not members.any():
+            return 0.0
         peak, former, level = channel[members].mean(), level, channel[members].std()
         if not MIN_STEPS * step < level < MAX_RANGE_SHARE * reach:
             return 0.0

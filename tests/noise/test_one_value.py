@@ -49,12 +49,17 @@ def dithered(rng):
     return 100 + 100.0 * (np.indices((EDGE, EDGE)).sum(0) % 2)
 
 
+def almost_nothing(rng):
+    """No value lies where most of them are on average."""
+    return np.where(np.indices((EDGE, EDGE)).sum(0) % 2, 1.0, 3.0)
+
+
 def grain(rng):
     """A photograph, whose own grain is weak."""
     return resize(data.moon().astype(float), (EDGE, EDGE), anti_aliasing=True)
 
 
-@pytest.mark.parametrize("image", [smooth, dithered, grain])
+@pytest.mark.parametrize("image", [smooth, dithered, almost_nothing, grain])
 def test_what_has_no_such_value(rng, image):
     channel = np.rint(image(rng))
     assert level_around_one_value(channel, 1.0, 0.7) == 0
