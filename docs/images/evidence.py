@@ -66,8 +66,8 @@ def judged(clean, noisy, second, told):
 
 
 def main():
-    figure, axes = plt.subplots(1, 5, figsize=(14, 3.2), layout="constrained", sharey=True)
-    for ax, (name, facts) in zip(axes, situations().items()):
+    figure, axes = plt.subplots(2, 3, figsize=(9, 5.6), layout="constrained", sharey=True)
+    for ax, (name, facts) in zip(axes.flat, situations().items()):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ss.CorrelatedNoiseWarning)
             truth, *estimates = judged(*facts)
@@ -84,8 +84,10 @@ def main():
         ax.axvline(STRENGTHS[np.argmin(truth)], color="k", lw=4, alpha=0.12)
         ax.set(title=name, xlabel="strength in pixels", ylim=(-2.6, 8))
         ax.title.set_fontsize(10)
-    axes[0].set_ylabel("error over its least, in thousandths")
-    axes[0].legend(frameon=False, fontsize=8, loc="upper right")
+    for row in axes:
+        row[0].set_ylabel("error over its least, in thousandths")
+    axes[1, 2].axis("off")
+    axes[1, 2].legend(*ax.get_legend_handles_labels(), frameon=False, loc="center")
     save(figure, "evidence")
     draw_failure(*situations()["noise that neighbours share"][:2])
 
