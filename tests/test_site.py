@@ -59,3 +59,13 @@ def test_a_long_line_is_found():
     long = "word " * 21
     assert too_long(f"short\n{long}\n") == [long]
     assert not too_long(f"| {long} |\n```\n{long}\n```\n" + "x" * 120)
+
+
+def test_images_are_small_and_shown():
+    """They stay in the history for good."""
+    pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+    text = "".join(page.read_text() for page in pages if "_build" not in page.parts)
+    images = sorted((DOCS / "images").glob("*.png"))
+    assert [image.name for image in images if f"images/{image.name})" not in text] == []
+    assert [image.name for image in images if image.stat().st_size > 66_000] == []
+    assert sum(image.stat().st_size for image in images) < 400_000
