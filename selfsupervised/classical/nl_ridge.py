@@ -195,16 +195,15 @@ class NLRidgeDenoiser(ImageDenoiser):
 
     def _in_unit_noise(self, image, sigma, passes, *pilots):
         """What `passes` make of an image, and estimates of it, in units of the noise."""
-        noisy, *pilots = (
-            x[..., None] if self.channel_axis is None else x for x in (image, *pilots)
-        )
+        images = [x[..., None] if self.channel_axis is None else x for x in (image, *pilots)]
+        noisy = images[0]
         mean = noisy.mean(axis=tuple(range(noisy.ndim - 1)))
         noisy = (noisy - mean) / sigma
         beyond = np.abs(noisy) > MAX_DEVIATIONS_FROM_MEAN
         if beyond.any():
             noisy = np.clip(noisy, -MAX_DEVIATIONS_FROM_MEAN, MAX_DEVIATIONS_FROM_MEAN)
         axes = _principal_axes(noisy)
-        estimates = [((x - mean) / sigma @ axes).astype(COMPUTE_DTYPE) for x in estimates]
+        estimates = [((x - mean) / sigma @ axes).astype(COMPUTE_DTYPE) for x in images[1:]]
         noisy = (noisy @ axes).astype(COMPUTE_DTYPE)
         out = passes(noisy, *estimates) @ (axes.T * sigma) + mean
         return np.where(beyond.reshape(image.shape), image, out.reshape(image.shape))
