@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import selfsupervised as ss
 from cases import smooth_image
-from selfsupervised.auto import with_network
+from selfsupervised.auto import decide, with_network
+from selfsupervised.auto.candidates import candidates
 from selfsupervised.auto.leaves import dead_leaves
 from selfsupervised.auto.with_network import WithNetwork, weight_of
 
@@ -53,6 +54,7 @@ def test_the_weight_is_that_of_least_error(rng):
 
 def test_a_network_is_trained_weighed_and_told_of(noisy, few_steps, monkeypatch):
     monkeypatch.setattr(with_network, "weight_of", lambda *outs: 0.25)
+    monkeypatch.setattr(decide, "candidates", lambda *known: candidates(*known)[:2])
     out, found = ss.denoise(noisy, budget_s=60, return_search=True)
     mixed = found.denoiser_
     assert "network: 25% of a network that learned for" in found.why_
