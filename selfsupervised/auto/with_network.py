@@ -61,6 +61,8 @@ class WithNetwork(ImageDenoiser):
         Both fitted; the network is None if it is not used.
     weight_ : float
         Of the network.
+    more_ : bool
+        Whether there was time for more than `denoiser`.
     why_ : str
         What was done and why, in a sentence.
     """
@@ -92,7 +94,7 @@ class WithNetwork(ImageDenoiser):
         end = time.monotonic() + self.seconds
         image = self._check(X).data[0]
         self.denoiser_ = clone(self.denoiser).fit(X)
-        self.network_, self.weight_, self._known = None, 0.0, None
+        self.network_, self.weight_, self.more_, self._known = None, 0.0, False, None
         problem = self._problem(image) or self._train(image, end)
         self.why_ = f"network: {problem}"
         return self
@@ -107,10 +109,11 @@ class WithNetwork(ImageDenoiser):
         with part(0, 4, "a noisier image, for the weight of a network"):
             pilot = _applied(told_more(self.denoiser, strength).fit(seen[None]), seen)
         seconds = time.monotonic() - start
-        if CAREFUL_TIMES * seconds < MAX_CAREFUL_SHARE * self.seconds:
-            self.denoiser_, seconds = careful(self.denoiser_), CAREFUL_TIMES * seconds
         if time.monotonic() > end:
             return self._too_short(0)
+        slow = self.denoiser_
+        if CAREFUL_TIMES * seconds < MAX_CAREFUL_SHARE * self.seconds:
+            slow, seconds = careful(clone(slow)).fit(image[None]), CAREFUL_TIMES * seconds
         rng = np.random.default_rng(self.random_state)
         network, step_seconds = self._started(self._lessons(pilot, rng), strength)
         # To come: the denoiser once and a pass more, the network on three images.
@@ -119,13 +122,17 @@ class WithNetwork(ImageDenoiser):
         n_steps = int(min(left / step_seconds, 2 * MAX_STEPS))
         if n_steps < MIN_STEPS:
             return self._too_short(max(n_steps, 0))
+        self.denoiser_ = slow
         first = int(WEIGHING_SHARE * n_steps)
         with part(1, 4, "training a network"):
             _go_on(network, self._lessons(pilot, rng), first, LR)
-        weight = weight_of(_applied(network, seen), pilot, judged)
-        if weight == 0:
-            return f"not used, as after {first} steps it was not sure to improve the result"
-        self.network_, self.weight_ = network, weight
+        self.more_, self.weight_ = True, weight_of(_applied(network, seen), pilot, judged)
+        if self.weight_ == 0:
+            return (
+                f"not used, as after {first} steps it was not sure to improve the result; the "
+                f"denoiser was applied with more care"
+            )
+        self.network_ = network
         with part(2, 4, "mixing it with the denoiser"):
             self._known = image, _applied(self.denoiser_, image)
             better = self._mixed(image)
@@ -134,8 +141,8 @@ class WithNetwork(ImageDenoiser):
         with part(3, 4, "training the network further"):
             _go_on(network.set_params(alpha=1.0), self._lessons(better, rng), rest, LATER_LR)
         return (
-            f"{weight:.0%} of a network that learned for {first + rest} steps from the result and "
-            f"fresh noise, {1 - weight:.0%} of the denoiser"
+            f"{self.weight_:.0%} of a network that learned for {first + rest} steps from the "
+            f"result and fresh noise, {1 - self.weight_:.0%} of the denoiser"
         )
 
     def _too_short(self, n_steps):
@@ -191,14 +198,15 @@ class WithNetwork(ImageDenoiser):
 
     def _denoise(self, image):
         check_is_fitted(self, "weight_")
-        return self._mixed(image) if self.weight_ else _applied(self.denoiser_, image)
+        return self._mixed(image) if self.more_ else _applied(self.denoiser_, image)
 
     def _mixed(self, image):
         """The mixture, and what the denoiser makes of it in a last pass where it can."""
         known, out = self._known or (None, None)
         if known is None or not np.array_equal(known, image, equal_nan=True):
             out = _applied(self.denoiser_, image)
-        out = out + self.weight_ * (_applied(self.network_, image) - out)
+        if self.weight_:
+            out = out + self.weight_ * (_applied(self.network_, image) - out)
         if isinstance(self.denoiser_, NLRidgeDenoiser):
             out = self.denoiser_.led_by(image, out)
         return out
@@ -247,7 +255,7 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
         channel_axis=noise.channel_axis,
     )
     both.fit(image[None])
-    return (both if both.weight_ else denoiser), both.why_
+    return (both if both.more_ else denoiser), both.why_
 
 
 def weight_of(output, other, judged):

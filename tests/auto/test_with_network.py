@@ -68,7 +68,7 @@ def test_a_network_is_trained_weighed_and_told_of(noisy, few_steps, monkeypatch)
     assert mixed.network_.n_steps_ == steps
 
 
-def test_a_bad_network_changes_nothing(noisy, noise, few_steps, monkeypatch):
+def test_a_bad_network_has_no_weight(noisy, noise, few_steps, monkeypatch):
     really = with_network._applied
 
     def spoilt(denoiser, image):
@@ -78,8 +78,12 @@ def test_a_bad_network_changes_nothing(noisy, noise, few_steps, monkeypatch):
     monkeypatch.setattr(with_network, "_applied", spoilt)
     monkeypatch.setattr(with_network, "_go_on", lambda *arguments: None)
     before = ss.NLRidgeDenoiser(LEVEL)
-    denoiser, why = with_network.beside(before, noisy, noise, 60, 0, 0, True)
-    assert denoiser is before and "it was not sure to improve the result" in why
+    both, why = with_network.beside(before, noisy, noise, 60, 0, 0, True)
+    assert both.weight_ == 0 and both.network_ is None
+    assert "it was not sure to improve the result" in why
+    slow = ss.NLRidgeDenoiser(LEVEL, step=2, window=61)
+    alone = slow.led_by(noisy, slow.transform(noisy[None])[0])
+    assert_array_equal(both.transform(noisy[None])[0], alone)
     for made_for_it, its in ((False, noise), (True, shared(noise))):
         denoiser, why = with_network.beside(before, noisy, its, 60, 0, 0, made_for_it)
         assert denoiser is before and "network: not used" in why
