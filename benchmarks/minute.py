@@ -58,7 +58,8 @@ def main():
         edges=("192,0", "edges of the middle that is taken, 0 for all"),
         pictures=("House,Peppers,camera", "which"),
     )
-    report = Report("minute", chosen.save)
+    part = "" if "," in chosen.edges else chosen.edges
+    report = Report("minute", chosen.save, part)
     for module in MODULES:
         module.time = SimpleNamespace(monotonic=time.process_time)
     edges = [int(edge) for edge in chosen.edges.split(",")]

@@ -37,8 +37,9 @@ SPARE_SHARE = 0.1  # of the time, as steps do not take equally long
 N_LEAVES, LEAVES_EDGE = 6, 192
 MIN_EDGE_PIXELS = 64
 NOT_FOR_OTHER_NOISE = "network: not used, as it is for white noise of known strength"
-# Weights of networks that were trained for a minute, in a dozen trials.
-USUAL_WEIGHT, USUAL_STD, MIN_WEIGHT = 0.3, 0.12, 0.05
+# Weights, and their standard deviations, of networks trained for a minute in a dozen trials, and of
+# a last pass that their mixture leads.
+USUAL, USUAL_OF_PASS, MIN_WEIGHT = (0.3, 0.12), (0.7, 0.5), 0.05
 
 
 class WithNetwork(ImageDenoiser):
@@ -61,6 +62,8 @@ class WithNetwork(ImageDenoiser):
         Both fitted; the network is None if it is not used.
     weight_ : float
         Of the network.
+    pass_weight_ : float
+        Of the denoiser's last pass, which their mixture leads.
     more_ : bool
         Whether there was time for more than `denoiser`.
     why_ : str
@@ -94,7 +97,8 @@ class WithNetwork(ImageDenoiser):
         end = time.monotonic() + self.seconds
         image = self._check(X).data[0]
         self.denoiser_ = clone(self.denoiser).fit(X)
-        self.network_, self.weight_, self.more_, self._known = None, 0.0, False, None
+        self.network_, self.weight_, self.pass_weight_ = None, 0.0, 0.0
+        self.more_, self._known = False, None
         problem = self._problem(image) or self._train(image, end)
         self.why_ = f"network: {problem}"
         return self
@@ -107,7 +111,8 @@ class WithNetwork(ImageDenoiser):
         seen, judged, _ = split_noise(image, self.noise, random_state=self.random_state)
         start = time.monotonic()
         with part(0, 4, "a noisier image, for the weight of a network"):
-            pilot = _applied(told_more(self.denoiser, strength).fit(seen[None]), seen)
+            raised = told_more(self.denoiser, strength).fit(seen[None])
+            pilot = _applied(raised, seen)
         seconds = time.monotonic() - start
         if time.monotonic() > end:
             return self._too_short(0)
@@ -126,7 +131,12 @@ class WithNetwork(ImageDenoiser):
         first = int(WEIGHING_SHARE * n_steps)
         with part(1, 4, "training a network"):
             _go_on(network, self._lessons(pilot, rng), first, LR)
-        self.more_, self.weight_ = True, weight_of(_applied(network, seen), pilot, judged)
+        output = _applied(network, seen)
+        self.more_, self.weight_ = True, weight_of(output, pilot, judged, *USUAL)
+        if isinstance(raised, NLRidgeDenoiser):
+            output = pilot + self.weight_ * (output - pilot)
+            led = raised.led_by(seen, output)
+            self.pass_weight_ = weight_of(led, output, judged, *USUAL_OF_PASS)
         if self.weight_ == 0:
             return (
                 f"not used, as after {first} steps it was not sure to improve the result; the "
@@ -201,14 +211,14 @@ class WithNetwork(ImageDenoiser):
         return self._mixed(image) if self.more_ else _applied(self.denoiser_, image)
 
     def _mixed(self, image):
-        """The mixture, and what the denoiser makes of it in a last pass where it can."""
+        """The mixture, and of it what the denoiser makes in a last pass."""
         known, out = self._known or (None, None)
         if known is None or not np.array_equal(known, image, equal_nan=True):
             out = _applied(self.denoiser_, image)
         if self.weight_:
             out = out + self.weight_ * (_applied(self.network_, image) - out)
-        if isinstance(self.denoiser_, NLRidgeDenoiser):
-            out = self.denoiser_.led_by(image, out)
+        if self.pass_weight_:
+            out = out + self.pass_weight_ * (self.denoiser_.led_by(image, out) - out)
         return out
 
 
@@ -258,7 +268,7 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
     return (both if both.more_ else denoiser), both.why_
 
 
-def weight_of(output, other, judged):
+def weight_of(output, other, judged, usual, spread):
     """Weight of an output, beside another one, of the least error; near the usual where unsure.
 
     Parameters
@@ -267,6 +277,8 @@ def weight_of(output, other, judged):
         What two denoisers make of a noisier image.
     judged : ndarray
         Its opposite, whose noise is independent; NaN where nothing was measured.
+    usual, spread : float
+        What the weight usually is, and its standard deviation.
 
     Returns
     -------
@@ -280,8 +292,8 @@ def weight_of(output, other, judged):
         return 0.0
     found = np.sum(step * wanted) / total
     error = np.sqrt(np.sum(np.square(step * (wanted - found * step)))) / total
-    sure = USUAL_STD**2 / (USUAL_STD**2 + error**2)
-    weight = sure * found + (1 - sure) * USUAL_WEIGHT
+    sure = spread**2 / (spread**2 + error**2)
+    weight = sure * found + (1 - sure) * usual
     return float(min(weight, 1.0)) if weight > MIN_WEIGHT else 0.0
 
 

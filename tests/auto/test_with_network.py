@@ -11,7 +11,7 @@ from cases import smooth_image
 from selfsupervised.auto import decide, with_network
 from selfsupervised.auto.candidates import candidates
 from selfsupervised.auto.leaves import dead_leaves
-from selfsupervised.auto.with_network import WithNetwork, weight_of
+from selfsupervised.auto.with_network import USUAL, WithNetwork, weight_of
 
 LEVEL = 0.1
 
@@ -39,17 +39,17 @@ def test_the_weight_is_that_of_least_error(rng):
     clean, judged = np.zeros((2, 200, 200))
     judged = judged + rng.normal(0, 2, judged.shape)
     one, other = (clean + rng.normal(0, s, clean.shape) for s in (1.0, 1.0))
-    assert_allclose(weight_of(one, other, judged), 0.5, atol=0.03)
+    assert_allclose(weight_of(one, other, judged, *USUAL), 0.5, atol=0.03)
     # Nearly nothing of one that is bad, and nothing where it is not worth it.
-    assert weight_of(clean + 10 * rng.normal(size=clean.shape), other, judged) == 0
-    assert weight_of(2 - other, other - 5.0, judged + 5.0) == 1
-    assert weight_of(other, other, judged) == 0
+    assert weight_of(clean + 10 * rng.normal(size=clean.shape), other, judged, *USUAL) == 0
+    assert weight_of(2 - other, other - 5.0, judged + 5.0, *USUAL) == 1
+    assert weight_of(other, other, judged, *USUAL) == 0
     judged[:100] = np.nan
-    assert_allclose(weight_of(one, other, judged), 0.5, atol=0.05)
+    assert_allclose(weight_of(one, other, judged, *USUAL), 0.5, atol=0.05)
     # Where little is known, the usual.
     few = np.s_[150:156, :6]
-    unsure = weight_of(one[few], 1.001 * one[few], judged[few])
-    assert abs(unsure - with_network.USUAL_WEIGHT) < 0.05
+    unsure = weight_of(one[few], 1.001 * one[few], judged[few], *USUAL)
+    assert abs(unsure - USUAL[0]) < 0.05
 
 
 def test_a_network_is_trained_weighed_and_told_of(noisy, few_steps, monkeypatch):
@@ -82,7 +82,8 @@ def test_a_bad_network_has_no_weight(noisy, noise, few_steps, monkeypatch):
     assert both.weight_ == 0 and both.network_ is None
     assert "it was not sure to improve the result" in why
     slow = ss.NLRidgeDenoiser(LEVEL, step=2, window=61)
-    alone = slow.led_by(noisy, slow.transform(noisy[None])[0])
+    alone = slow.transform(noisy[None])[0]
+    alone = alone + both.pass_weight_ * (slow.led_by(noisy, alone) - alone)
     assert_array_equal(both.transform(noisy[None])[0], alone)
     for made_for_it, its in ((False, noise), (True, shared(noise))):
         denoiser, why = with_network.beside(before, noisy, its, 60, 0, 0, made_for_it)
