@@ -19,9 +19,11 @@ from selfsupervised.wrappers.subsampled import SubsampledDenoiser
 
 # Along axes where neighbours share less, pixels need not lie apart.
 MIN_CORRELATION, STRIDE_PIXELS, SMOOTHING_PIXELS = 0.1, 3, 0.7
-# Recorruption draws Gaussian noise. That of cameras and microscopes, whitened, has heavy tails,
-# which the first of them leaves: half of the weights are those that were best on such images.
-SHRINKAGE, PRIOR = 0.5, (0.2, 0.8)
+# What is known of the noise is not exact, so that half of the weights are equal. Recorruption draws
+# Gaussian noise; that of cameras and microscopes, which is blurred along both axes as their images
+# are, has heavy tails once it is whitened, which the first of them leaves: half of the weights are
+# those that were best on such images then.
+SHRINKAGE, PRIOR_IF_BLURRED, MIN_CORRELATION_IF_BLURRED = 0.5, (0.2, 0.8), 0.4
 MIN_GAIN_DB = 0.3
 
 
@@ -44,7 +46,21 @@ def members(channel):
     return [("whitened", whitened), ("apart", apart)]
 
 
-def for_shared_noise(plane, channel, seed):
+def is_blurred(noise):
+    """Whether some channel's noise is blurred along all axes.
+
+    Parameters
+    ----------
+    noise : ImageNoise
+
+    Returns
+    -------
+    bool
+    """
+    return any(min(each.correlation) > MIN_CORRELATION_IF_BLURRED for each in noise.channels)
+
+
+def for_shared_noise(plane, channel, blurred, seed):
     """The fitted combination of denoisers for a plane, and whether it is worth while.
 
     Parameters
@@ -53,6 +69,8 @@ def for_shared_noise(plane, channel, seed):
         Floats; NaN means "not measured".
     channel : ChannelNoise
         Its noise; with a level of zero nothing is done.
+    blurred : bool
+        Whether that of the image `is_blurred`.
     seed : int
 
     Returns
@@ -67,7 +85,7 @@ def for_shared_noise(plane, channel, seed):
         members(channel),
         noise=ImageNoise((channel,)),
         shrinkage=SHRINKAGE,
-        prior=PRIOR,
+        prior=PRIOR_IF_BLURRED if blurred else None,
         random_state=seed,
     )
     (stack,) = in_all_threads([stack])
