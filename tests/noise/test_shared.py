@@ -11,6 +11,7 @@ from skimage import data
 
 import selfsupervised as ss
 from cases import smooth_image
+from selfsupervised.auto.shared import is_blurred
 from selfsupervised.noise.measure import measure_noise
 
 EDGE = 256
@@ -119,3 +120,13 @@ def test_noise_of_light_over_a_dark_background_is_found():
 def test_two_noises_are_equal_whatever_their_shape(found):
     (channel,) = found.channels
     assert channel == replace(channel, autocovariance=None)
+
+
+def test_weights_of_cameras_are_for_noise_that_is_blurred_along_both_axes():
+    def noise(*lags):
+        return ss.ImageNoise(tuple(ss.ChannelNoise(2.0, 2.0, 2.0, correlation=lag) for lag in lags))
+
+    assert is_blurred(noise((0.6, 0.5)))
+    assert is_blurred(noise((0.3, 0.3), (0.5, 0.5)))  # what one channel went through, all did
+    assert not is_blurred(noise((0.0, 0.7)))
+    assert not is_blurred(noise((0.3, 0.3)))
