@@ -91,7 +91,8 @@ docs-test: docs
 
 clean:
 	@rm -rf build dist demo-output htmlcov .coverage .coverage.* coverage.xml \
-	    .pytest_cache .mypy_cache .ruff_cache docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
+	    .pytest_cache .mypy_cache .ruff_cache docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst \
+	    docs/contribute/house.svg
 	@find . -path './.venv*' -prune -o -path ./.git -prune -o \
 	    -type d \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +
 

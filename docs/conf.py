@@ -6,12 +6,18 @@ import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from sphinx.util import logging
 
 import selfsupervised
+
+DOCS = Path(__file__).parent
+sys.path += [str(DOCS), str(DOCS.parent / "tests")]
+
+import house  # noqa: E402
 
 # The two are attributes, not modules; autodoc looks for modules.
 sys.modules["selfsupervised.pp"] = selfsupervised.pp
@@ -147,7 +153,13 @@ def escape_shapes(app, what, name, obj, options, lines):
             lines[n] = "".join(parts)
 
 
+def draw_house(app):
+    """The image of the rooms is drawn anew, so that it is that of the code."""
+    house.draw(DOCS / "contribute" / "house.svg")
+
+
 def setup(app):
     """Connect the above."""
+    app.connect("builder-inited", draw_house)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("autodoc-process-docstring", escape_shapes, priority=400)  # before numpydoc

@@ -18,6 +18,8 @@ PAGES = {
     "which_method.html": "Which method?",
     "i_have.html": "I have",
     "papers/noise2self.html": "Noise2Self",
+    "understand/evidence.html": "Three kinds of evidence",
+    "contribute/house.html": "The house in one image",
     "auto_examples/index.html": "Gallery",
     "auto_examples/plot_03_one_line.html": "One line from a noisy image to a denoised one",
 }

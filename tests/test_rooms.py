@@ -23,11 +23,16 @@ ONLY = {
 }
 
 
-def rooms():
-    """Names of the rooms, from the ground up: the table in CONTRIBUTING."""
+def table():
+    """Names of the rooms, from the ground up, and what is in them: the table in CONTRIBUTING."""
     text = (ROOT.parent / "CONTRIBUTING.md").read_text()
     section = text.split("## The rooms")[1].split("\n## ")[0]
-    return re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", section, flags=re.MULTILINE)
+    return re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \| (.+) \|$", section, flags=re.MULTILINE)
+
+
+def rooms():
+    """Their names."""
+    return [room for room, _ in table()]
 
 
 def room_of(module):

@@ -19,9 +19,9 @@ from selfsupervised.wrappers.subsampled import SubsampledDenoiser
 
 # Along axes where neighbours share less, pixels need not lie apart.
 MIN_CORRELATION, STRIDE_PIXELS, SMOOTHING_PIXELS = 0.1, 3, 0.7
-# What is known of the noise lacks its lowest frequencies, which whitening then leaves; so half of
-# the weights are equal.
-SHRINKAGE = 0.5
+# Recorruption draws Gaussian noise. That of cameras and microscopes, whitened, has heavy tails,
+# which the first of them leaves: half of the weights are those that were best on such images.
+SHRINKAGE, PRIOR = 0.5, (0.2, 0.8)
 MIN_GAIN_DB = 0.3
 
 
@@ -64,7 +64,11 @@ def for_shared_noise(plane, channel, seed):
     if not channel.level:
         return nothing(None).fit(plane[None]), False
     stack = StackingDenoiser(
-        members(channel), noise=ImageNoise((channel,)), shrinkage=SHRINKAGE, random_state=seed
+        members(channel),
+        noise=ImageNoise((channel,)),
+        shrinkage=SHRINKAGE,
+        prior=PRIOR,
+        random_state=seed,
     )
     (stack,) = in_all_threads([stack])
     stack.fit(sample(plane, None))

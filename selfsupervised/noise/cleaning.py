@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import median_filter
 
 from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import step_of
@@ -23,7 +24,8 @@ MAX_SINGLE_SHARE = 0.01
 # Of so many, most are at the ends of the range; or there are more still.
 MIN_END_SHARE, MANY_SHARE = 0.5, 0.03
 # Points on nothing are the picture itself, unless they are all about as high.
-MAX_HEIGHT_VARIATION = 0.15
+MAX_HEIGHT_VARIATION, MIN_SIDE_SHARE = 0.15, 0.1
+MEDIAN_EDGE_PIXELS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,14 @@ class Cleaned:
             return False
         values = self.plane[self.isolated]
         ends = (values == np.nanmin(self.plane)) | (values == np.nanmax(self.plane))
-        return bool(ends.mean() > MIN_END_SHARE or self.isolated.mean() > MANY_SHARE)
+        if ends.mean() > MIN_END_SHARE:
+            return True
+        # Of any value, they are bright and dark; what is bright only, and of all heights, is shown.
+        heights = values - median_filter(self.plane, MEDIAN_EDGE_PIXELS)[self.isolated]
+        bright = (heights > 0).mean()
+        alike = heights.std() < MAX_HEIGHT_VARIATION * abs(heights.mean())
+        both = MIN_SIDE_SHARE < bright < 1 - MIN_SIDE_SHARE
+        return bool(self.isolated.mean() > MANY_SHARE and (both or alike))
 
     @property
     def offset_stds(self):
@@ -102,6 +111,8 @@ def clean_plane(plane):
     elif not Cleaned(filled, isolated, offsets).many:
         isolated = np.zeros_like(isolated)
     offsets = tuple(line_offsets(filled, axis, level) for axis in range(plane.ndim))
+    # Less than half of a step was added before the values were rounded, and belongs to the image.
+    offsets = tuple(along if along.std() > step / 2 else 0 * along for along in offsets)
     for axis, along in enumerate(offsets):
         if along.any():
             shape = [1] * plane.ndim

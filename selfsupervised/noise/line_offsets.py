@@ -3,20 +3,25 @@
 """Offsets that all pixels of a row, or of a column, share: of amplifiers and of scanners.
 
 What most pixels of a line differ by from the next, the mode, is the difference of their offsets.
-Summed up these are the offsets, but for a drift that belongs to the image: what varies slowly
-from line to line is left in it.
+The offsets are those that fit most of these differences, of lines next to each other and a few
+apart: where the image itself has an edge along a line, the difference does not count. What varies
+slowly from line to line belongs to the image, and is left in it.
 """
 
 import numpy as np
+from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 
-MIN_STANDARD_ERRORS = 4.0
+MIN_STANDARD_ERRORS = 3.0
 MIN_OFFSET_SHARE = 0.15  # of the noise's standard deviation; less is not seen
 MIN_LINES = 32
 MAX_STEP_SHARE = 5.0  # of a typical offset, that the next may be off
+LAGS, N_WEIGHTINGS = (1, 2, 3), 10
+WILD_STANDARD_ERRORS = 3.0
 MODE_WIDTH = 1.5  # standard deviations of the noise, of the kernel whose mode is sought
 MODE_STARTS, N_SHIFTS = (0.1, 0.3, 0.5, 0.7, 0.9), 8
 MIN_CORRELATION_OF_HALVES = 0.5
+MIN_OFFSET_OF_TYPICAL = 0.5
 SLOW_LINES = 6.0  # standard deviation in lines of what counts as slow
 
 
@@ -45,27 +50,52 @@ def line_offsets(channel, axis, level):
     lines = np.moveaxis(channel, axis, 0).reshape(n_lines, -1)
     differences = np.diff(lines, axis=0)
     steps = _modes(differences, MODE_WIDTH * level)
-    # Steps of independent offsets are up when the next is down; slopes of the image are not.
-    offsets_variance = -np.mean(steps[1:] * steps[:-1])
     jumps = np.diff(steps)
-    noise = 1.2533 * level * np.sqrt(2 / n_pixels)
-    if not offsets_variance > 0:
-        return none
-    offset = np.sqrt(offsets_variance)
-    # Of a picture with few edges most jumps are small, of offsets all are alike.
+    # Of an image with few edges most jumps are small, of offsets all are alike.
     typical = np.median(np.abs(jumps)) / 0.6745 / np.sqrt(6)
-    least = max(MIN_STANDARD_ERRORS * noise, MIN_OFFSET_SHARE * level)
-    if min(offset, typical) < least or typical < 0.5 * offset:
+    noise = 1.2533 * level / np.sqrt(n_pixels)
+    if typical < max(MIN_STANDARD_ERRORS * noise, MIN_OFFSET_SHARE * level):
+        return none
+    # Steps of independent offsets are up when the next is down; slopes of the image are not.
+    most = MAX_STEP_SHARE * typical
+    bounded = np.clip(steps, -most, most)
+    if not -np.mean(bounded[1:] * bounded[:-1]) > (MIN_OFFSET_OF_TYPICAL * typical) ** 2:
         return none
     # Both halves of a line have its offset; noise that neighbours share differs between them.
     halves = [_modes(half, MODE_WIDTH * level) for half in np.array_split(differences, 2, axis=1)]
-    if np.corrcoef(halves)[0, 1] < MIN_CORRELATION_OF_HALVES:
+    if _robust_correlation(*halves) < MIN_CORRELATION_OF_HALVES:
         return none
-    # Where half of the lines turn dark and half turn bright, the mode is no offset.
-    most = MAX_STEP_SHARE * typical
-    found = np.concatenate([[0.0], np.cumsum(np.clip(steps, -most, most))])
+    found = _fitting(lines, MODE_WIDTH * level, typical, np.sqrt(2) * noise)
     found = found - gaussian_filter1d(found, SLOW_LINES, mode="nearest")
     return (found - found.mean()).astype(channel.dtype)
+
+
+def _robust_correlation(a, b):
+    """That of most pairs, whatever the others are."""
+    alike, unlike = (np.square(np.median(np.abs(both))) for both in (a + b, a - b))
+    return (alike - unlike) / (alike + unlike) if alike + unlike > 0 else 0.0
+
+
+def _fitting(lines, width, typical, error):
+    """Offsets, about as large as is typical, that fit most differences between lines."""
+    steps = [_modes(lines[lag:] - lines[:-lag], width) for lag in LAGS]
+    offsets = np.zeros(len(lines))
+    scale = WILD_STANDARD_ERRORS * error
+    spread = max(scale, typical)  # at first all is off by about an offset
+    for _ in range(N_WEIGHTINGS):
+        band = np.zeros((max(LAGS) + 1, len(lines)))
+        band[0], right = 1 / typical**2, np.zeros(len(lines))
+        for lag, step in zip(LAGS, steps, strict=True):
+            off = step - (offsets[lag:] - offsets[:-lag])
+            weight = 1 / (1 + np.square(off / spread)) / error**2
+            band[0, lag:] += weight
+            band[0, :-lag] += weight
+            band[lag, :-lag] -= weight
+            right[lag:] += weight * step
+            right[:-lag] -= weight * step
+        offsets = solveh_banded(band, right, lower=True)
+        spread = max(scale, spread / 2)
+    return offsets
 
 
 def _modes(values, width):

@@ -19,6 +19,7 @@ from selfsupervised.noise.flat_places import measured_channels
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.noise.model import ChannelNoise, ImageNoise
+from selfsupervised.noise.one_value import level_around_one_value
 from selfsupervised.noise.shared import shared_noise
 from selfsupervised.noise.similar_blocks import SimilarBlocks
 
@@ -137,6 +138,9 @@ def noise_of_plane(cleaned, sharing=False):
     if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
         return ChannelNoise(0.0, 0.0, 0.0, **found)
     level, low, high, flat_share = _level(plane, channel, flat, similar, found["step"])
+    if level == 0:
+        level = level_around_one_value(channel, found["step"], flat.level)
+        low, high = (1 - FEW_FLAT_ERROR) * level, max(high, (1 + FEW_FLAT_ERROR) * level)
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
     line = _line(plane, channel, counts) if channel.ndim > 1 else None

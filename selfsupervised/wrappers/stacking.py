@@ -45,9 +45,12 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         What the noise of the images is: one for all, or one for each. By default it is measured in
         each, as by ``estimate_noise(image, "full")``. Not used where a member learns.
     shrinkage : float, default=0.0
-        Share, from 0 to 1, of equal weights in the result, among members whose learned weight is a
-        tenth or more. What is known of the noise is never exact, and weights that rest on it are
-        less sure than they look.
+        Share, from 0 to 1, of other weights in the result: of `prior`, or of equal ones among
+        members whose learned weight is a tenth or more. What is known of the noise is never
+        exact, and weights that rest on it are less sure than they look.
+    prior : array-like of shape (n_estimators,), default=None
+        The weights that `shrinkage` draws to, as they are known from other images: not negative,
+        of a sum of 1.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the draws.
     channel_axis : {None, -1}, default=None
@@ -92,6 +95,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         "weights": ["array-like", None],
         "noise": "no_validation",
         "shrinkage": [Interval(Real, 0, 1, closed="both")],
+        "prior": ["array-like", None],
         "random_state": "no_validation",
         "channel_axis": [None, Integral],
     }
@@ -103,6 +107,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         weights: Any = None,
         noise: Any = "estimate",
         shrinkage: float = 0.0,
+        prior: Any = None,
         random_state: RandomState = 0,
         channel_axis: int | None = None,
     ) -> None:
@@ -110,6 +115,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         self.weights = weights
         self.noise = noise
         self.shrinkage = shrinkage
+        self.prior = prior
         self.random_state = random_state
         self.channel_axis = channel_axis
 
@@ -182,7 +188,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         pairs = self._held_out(images, missing) if learning else self._recorrupted(images, missing)
         gram, count, variance = _gram(pairs)
         learned = _simplex_weights(gram if not learning else gram[:-1, :-1])[: len(members)]
-        self.weights_ = _shrunk(learned, self.shrinkage)
+        self.weights_ = _shrunk(learned, self.shrinkage, self.prior)
         combined = np.append(self.weights_, 1 - self.weights_.sum())
         risks = [*np.diag(gram)[:-1], combined @ gram @ combined, gram[-1, -1]]
         self.risks_ = np.array(risks) / count - variance
@@ -244,15 +250,14 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         for _, member in pairs:
             if problem := why_no_denoiser(member, type(self).__name__, ("transform",)):
                 raise TypeError(problem)
-        if self.weights is None:
-            return
-        weights = np.asarray(self.weights, dtype=float)
-        good = weights.shape == (len(names),) and (weights >= 0).all()
-        if not (good and weights.sum() <= 1 + 1e-6):
-            raise ValueError(
-                f"StackingDenoiser expected {len(names)} weights that are not negative and sum to "
-                f"1 or less; got {self.weights!r}."
-            )
+        for what, given in (("weights", self.weights), ("prior weights", self.prior)):
+            weights = np.zeros(len(names)) if given is None else np.asarray(given, dtype=float)
+            good = weights.shape == (len(names),) and (weights >= 0).all()
+            if not (good and weights.sum() <= 1 + 1e-6):
+                raise ValueError(
+                    f"StackingDenoiser expected {len(names)} {what} that are not negative and sum "
+                    f"to 1 or less; got {given!r}."
+                )
 
 
 def _hidden(pair, images):
@@ -284,10 +289,11 @@ def _simplex_weights(gram):
     return weights / weights.sum()
 
 
-def _shrunk(weights, shrinkage):
-    """Weights and, in such a share, equal ones of the same sum among those that count."""
-    counting = weights >= 0.1
-    if not counting.any():
+def _shrunk(weights, shrinkage, prior):
+    """Weights and, in such a share, others of the same sum."""
+    if prior is None:
+        prior = weights >= 0.1
+    prior = np.array(prior, dtype=float)
+    if not prior.any():
         return weights
-    equal = counting * weights.sum() / counting.sum()
-    return (1 - shrinkage) * weights + shrinkage * equal
+    return (1 - shrinkage) * weights + shrinkage * weights.sum() * prior / prior.sum()

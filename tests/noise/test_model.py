@@ -129,6 +129,18 @@ def test_line_offsets(rng, axis):
     assert not line_offsets(stairs, 0, 3.0).any()
 
 
+def test_line_offsets_where_the_image_has_edges_along_lines(rng):
+    """Where most of a line turns dark at once, that step does not count."""
+    page = np.full((96, 128), 200.0)
+    page[20:28, 10:120], page[60:61] = 30, 0
+    page[::7, rng.random(128) < 0.5] = 90
+    offsets = rng.normal(0, 5, 96)
+    noisy = page + rng.normal(0, 5, page.shape)
+    assert not line_offsets(noisy, 0, 5.0).any()
+    found = line_offsets(noisy + offsets[:, None], 0, 5.0)
+    assert np.std(found - offsets) < 0.4 * offsets.std()
+
+
 def test_similar_blocks_tell_shared_noise(rng):
     white = rng.normal(0, 5, (160, 160))
     shared = (white[1:, 1:] + white[:-1, 1:] + white[1:, :-1] + white[:-1, :-1]) / 4

@@ -84,9 +84,15 @@ def test_members_that_learn_are_judged_on_pixels_they_never_saw(image):
 
 def test_shrinkage_is_among_members_that_count():
     weights = np.array([0.7, 0.2, 0.05])
-    np.testing.assert_allclose(_shrunk(weights, 0.0), weights)
-    np.testing.assert_allclose(_shrunk(weights, 1.0), [0.475, 0.475, 0.0])
-    np.testing.assert_allclose(_shrunk(np.array([0.05]), 1.0), [0.05])
+    np.testing.assert_allclose(_shrunk(weights, 0.0, None), weights)
+    np.testing.assert_allclose(_shrunk(weights, 1.0, None), [0.475, 0.475, 0.0])
+    np.testing.assert_allclose(_shrunk(np.array([0.05]), 1.0, None), [0.05])
+
+
+def test_shrinkage_draws_to_a_prior():
+    weights = np.array([0.8, 0.0])
+    np.testing.assert_allclose(_shrunk(weights, 0.5, [0.25, 0.75]), [0.5, 0.3])
+    np.testing.assert_allclose(_shrunk(np.zeros(2), 0.5, [0.25, 0.75]), [0.0, 0.0])
 
 
 def test_missing_pixels_colour_and_seeds(image):
@@ -122,6 +128,8 @@ def test_parameters_of_members():
         ({"weights": [-0.1, 0.9]}, ValueError, "not negative"),
         ({"noise": [3]}, TypeError, "Expected noise as estimate_noise"),
         ({"shrinkage": 2}, ValueError, "shrinkage"),
+        ({"prior": [1.0]}, ValueError, "expected 2 prior"),
+        ({"prior": [-0.5, 1.0]}, ValueError, "not negative"),
     ],
 )
 def test_what_does_not_fit(params, error, message, image):
