@@ -160,6 +160,20 @@ class PatchMemory(ss.ImageDenoiser):
         return self.memory_[: len(X)]
 
 
+class Slices(ss.MovieDenoiser):
+    """For the batteries, which have images of two axes: each row is a frame of one pixel's height.
+
+    Volumes are movies as they are.
+    """
+
+    def _check(self, X):
+        return ss.VarianceStabilizer._check(self, X)
+
+    def _denoise(self, image):
+        flat = image.ndim - (self.channel_axis is not None) == 2
+        return super()._denoise(image[:, None])[:, 0] if flat else super()._denoise(image)
+
+
 class RowsAsMosaics(RowsAsImages):
     """For what packs frames: each value fills a 2 x 2 cell, and the first channel comes back."""
 

@@ -18,6 +18,7 @@ from cases import (
     TABLE_ESTIMATORS,
     WRAPPED,
     RowsAsMosaics,
+    Slices,
     public,
 )
 from selfsupervised.estimator_checks import RowsAsImages, yield_denoiser_checks
@@ -79,6 +80,7 @@ def run_quietly(check, estimator):
         *map(RowsAsImages, [*AUTO, *CLASSICAL_DENOISERS]),
         *map(RowsAsImages, WRAPPED),
         RowsAsMosaics(ss.BayerPacker()),
+        RowsAsImages(Slices(ss.GaussianDenoiser(0.5))),
     ]
 )
 def test_scikit_learn_battery(estimator, check):
@@ -91,7 +93,15 @@ def test_scikit_learn_battery_of_networks(estimator, check):
     run_quietly(check, estimator)
 
 
-@denoiser_battery([*AUTO, *CLASSICAL_DENOISERS, *WRAPPED, *COUNT_DENOISERS])
+@denoiser_battery(
+    [
+        *AUTO,
+        *CLASSICAL_DENOISERS,
+        *WRAPPED,
+        *COUNT_DENOISERS,
+        Slices(ss.GaussianDenoiser(0.5)),
+    ]
+)
 def test_denoiser_battery(estimator, check):
     check(estimator)
 
@@ -108,5 +118,5 @@ def test_every_public_estimator_is_in_the_batteries():
         for _, obj in public()
         if isinstance(obj, type) and (hasattr(obj, "transform") or hasattr(obj, "predict"))
     }
-    # The packer, which is no denoiser, is in scikit-learn's battery only.
-    assert known - {ss.ImageDenoiser, ss.BayerPacker} == tested
+    # The packer, which is no denoiser, is in scikit-learn's battery only; of movies, `Slices` is.
+    assert known - {ss.ImageDenoiser, ss.BayerPacker, ss.MovieDenoiser} == tested

@@ -46,7 +46,8 @@ class AutoDenoiser(ImageDenoiser):
     random_state : int, RandomState, Generator or None, default=0
         Seed of what is random in the comparison, and of networks.
     budget_s : float, default=None
-        Seconds after which "auto" tries no further candidate.
+        Seconds that "auto" may take, about, in `fit`: a network is trained in what is left of
+        them. See `denoise`.
     verbose : int, default=0
         0 prints nothing; from 1 on, each candidate with its loss and what was chosen are
         printed, and the training of a network shows how far it is.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From one image, and a method by name, to what is to be done to images like it."""
 
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.look import look_at
 from selfsupervised.auto.shared import for_shared_noise, shared_in_words
 from selfsupervised.auto.threads import in_all_threads
+from selfsupervised.auto.with_network import NOT_FOR_OTHER_NOISE, beside
 from selfsupervised.classical import NLRidgeDenoiser
 from selfsupervised.core.progress import part
 from selfsupervised.core.seeds import as_seed
@@ -73,7 +75,10 @@ def decide(method, image, channel_axis, *, budget_s, **options):
     Decision
     """
     if method == "auto":
-        return _auto(image, channel_axis, budget_s=budget_s, **options)
+        decision = _auto(image, channel_axis, budget_s=budget_s, **options)
+        if budget_s is None or "network: " in decision.why:
+            return decision
+        return decision._replace(why=f"{decision.why}\n{NOT_FOR_OTHER_NOISE}")
     tried = in_all_threads(members(method, image, channel_axis))
     if len(tried) == 1:
         denoiser = tried[0].fit(image[None])
@@ -91,6 +96,7 @@ def _of_search(search, image, channel_axis, noise=None):
 
 
 def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose):
+    start = time.monotonic()
     look = look_at(image, channel_axis)
     noise, known = look.noise, look.image
     options = {"n_jobs": n_jobs, "budget_s": budget_s, "verbose": verbose}
@@ -109,6 +115,11 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     if isinstance(denoiser, FunctionDenoiser) or share < MIN_SHARE:
         share = 0.0
     why = in_words(look, search, share)
+    if budget_s is not None:
+        seconds = budget_s - (time.monotonic() - start)
+        made_for_it = search.best_index_ == 0 and share == 1
+        denoiser, told = beside(denoiser, known, noise, seconds, seed, verbose, made_for_it)
+        why = f"{why}\n{told}"
     if verbose:
         print(why)
     application = Application(denoiser, channel_axis, cleans=True, noise=noise, share=share)
@@ -119,6 +130,8 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
 
 def _each_channel(image, noise, **options):
     """Each channel by itself."""
+    if options["budget_s"] is not None:
+        options["budget_s"] /= image.shape[-1]
     decisions = []
     for number, channel in enumerate(np.moveaxis(image, -1, 0)):
         with part(number, image.shape[-1]):

@@ -5,6 +5,7 @@
 from selfsupervised.classical.bilateral import BilateralDenoiser
 from selfsupervised.classical.gaussian import GaussianDenoiser
 from selfsupervised.classical.median import MedianDenoiser
+from selfsupervised.classical.movie import MovieDenoiser
 from selfsupervised.classical.nl_ridge import NLRidgeDenoiser
 from selfsupervised.classical.non_local_means import NonLocalMeansDenoiser
 from selfsupervised.classical.total_variation import TotalVariationDenoiser
@@ -14,6 +15,7 @@ __all__ = [
     "BilateralDenoiser",
     "GaussianDenoiser",
     "MedianDenoiser",
+    "MovieDenoiser",
     "NLRidgeDenoiser",
     "NonLocalMeansDenoiser",
     "TotalVariationDenoiser",

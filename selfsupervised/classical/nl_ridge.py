@@ -4,6 +4,7 @@
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import product
 from numbers import Integral, Real
 
@@ -168,15 +169,43 @@ class NLRidgeDenoiser(ImageDenoiser):
         # Where nothing varies there is nothing to combine.
         if sigma == 0 or np.ptp(image) == 0:
             return image
-        noisy = image[..., None] if self.channel_axis is None else image
+        return self._in_unit_noise(image, sigma, self._three_passes)
+
+    def led_by(self, image, pilot):
+        """The last pass once more, led by another estimate of the clean image than its own.
+
+        Parameters
+        ----------
+        image : ndarray of shape (*spatial) or (*spatial, n_channels)
+            Noisy; NaN means "not measured". `sigma` must have been given.
+        pilot : ndarray of the same shape
+            The estimate, such as one that a network has a part in.
+
+        Returns
+        -------
+        ndarray
+        """
+
+        def one_pass(noisy, pilot):
+            with self._workers() as pool:
+                return self._last_pass(pool, noisy, pilot, self._patches(noisy.shape[:-1])[1])
+
+        image = np.where(np.isnan(image), pilot, image)
+        return self._in_unit_noise(image, self.sigma, one_pass, pilot)
+
+    def _in_unit_noise(self, image, sigma, passes, *pilots):
+        """What `passes` make of an image, and estimates of it, in units of the noise."""
+        images = [x[..., None] if self.channel_axis is None else x for x in (image, *pilots)]
+        noisy = images[0]
         mean = noisy.mean(axis=tuple(range(noisy.ndim - 1)))
         noisy = (noisy - mean) / sigma
         beyond = np.abs(noisy) > MAX_DEVIATIONS_FROM_MEAN
         if beyond.any():
             noisy = np.clip(noisy, -MAX_DEVIATIONS_FROM_MEAN, MAX_DEVIATIONS_FROM_MEAN)
         axes = _principal_axes(noisy)
+        estimates = [((x - mean) / sigma @ axes).astype(COMPUTE_DTYPE) for x in images[1:]]
         noisy = (noisy @ axes).astype(COMPUTE_DTYPE)
-        out = self._three_passes(noisy) @ (axes.T * sigma) + mean
+        out = passes(noisy, *estimates) @ (axes.T * sigma) + mean
         return np.where(beyond.reshape(image.shape), image, out.reshape(image.shape))
 
     def _correlation(self, n_spatial):
@@ -197,22 +226,32 @@ class NLRidgeDenoiser(ImageDenoiser):
     def _three_passes(self, noisy):
         """Denoise float32 channels of unit noise, of shape (*spatial, n_channels)."""
         first, later = self._patches(noisy.shape[:-1])
-        keep_freed_memory()
-        # Matrices are small, and tiles computed at a time: threads of BLAS would only disturb.
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool,
-        ):
+        with self._workers() as pool:
             with part(0, 3):
                 pilot, _ = self._pass(pool, noisy, None, first, GROUP_SIZES[0], 1.0)
             with part(1, 3):
                 pilot, groups = self._pass(
                     pool, noisy, pilot, later, GROUP_SIZES[1], PILOT_VARIANCE_FACTOR
                 )
-            partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
-            variance = RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2
             with part(2, 3):
-                return self._pass(pool, partly, pilot, later, GROUP_SIZES[1], variance, groups)[0]
+                return self._last_pass(pool, noisy, pilot, later, groups)
+
+    def _last_pass(self, pool, noisy, pilot, patch, groups=None):
+        """Combine the pilot plus a share of what it took away."""
+        partly = pilot + RESIDUAL_SHARE * (noisy - pilot)
+        variance = RESIDUAL_VARIANCE_FACTOR * RESIDUAL_SHARE**2
+        return self._pass(pool, partly, pilot, patch, GROUP_SIZES[1], variance, groups)[0]
+
+    @contextmanager
+    def _workers(self):
+        """Threads for the tiles."""
+        keep_freed_memory()
+        # Matrices are small, and tiles computed at a time: threads of BLAS would only disturb.
+        with (
+            threadpool_limits(1, user_api="blas"),
+            ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool,
+        ):
+            yield pool
 
     def _patches(self, spatial):
         """Shapes of the patches of the first and the later passes, small enough for the image."""

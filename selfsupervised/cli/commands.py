@@ -186,5 +186,8 @@ def _add_choice(command):
     command.add_argument("--method", default="auto", choices=METHODS, help="default: auto")
     command.add_argument("--jobs", type=int, metavar="N", help="candidates computed at a time")
     command.add_argument(
-        "--budget", type=float, metavar="SECONDS", help="for the choice of one image; default: none"
+        "--budget",
+        type=float,
+        metavar="SECONDS",
+        help="for one image: candidates, then a network beside them; default: all candidates only",
     )

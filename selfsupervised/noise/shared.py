@@ -28,8 +28,9 @@ MAX_FLAT_SHARE, MIN_SIMILAR_CORRELATION = 0.1, 0.1
 # Strong noise: its level over that of the white part, the quietest tenth of blocks over the
 # quietest three tenths, and low frequencies over middle ones, more where blocks are surely alike.
 MIN_LEVEL_RATIO, MIN_CORRELATION, MIN_EVENNESS, MAX_LOW_RATIO = 1.5, 0.2, 0.65, 1.9
-SURE_EVENNESS, SURE_SIMILAR_CORRELATION, MAX_LOW_RATIO_IF_SURE = 0.72, 0.48, 3.5
-HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 2.3
+SURE_EVENNESS, MAX_LOW_RATIO_IF_SURE = 0.7, 3.7
+SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS = 0.48, 0.62
+HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
 # Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
 # how strong it may be, in shares of the range of the image.
 MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 18.0, 0.15, 0.02
@@ -94,7 +95,7 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     strong = (
         level > MIN_LEVEL_RATIO * white_level
         and evenness > MIN_EVENNESS
-        and low < _max_low_ratio(evenness, min(similar)) * middle
+        and low < _max_low_ratio(evenness, similar) * middle
     )
     weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level
     smoothed = (
@@ -107,7 +108,8 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
 
 
 def _max_low_ratio(evenness, similar):
-    if evenness > SURE_EVENNESS and similar > SURE_SIMILAR_CORRELATION:
+    sure = min(similar) > SURE_SIMILAR_CORRELATION or max(similar) > SURE_ALONG_ONE_AXIS
+    if sure and evenness > SURE_EVENNESS:
         return MAX_LOW_RATIO_IF_SURE
     return MAX_LOW_RATIO_IF_EVEN if evenness > HIGH_EVENNESS else MAX_LOW_RATIO
 

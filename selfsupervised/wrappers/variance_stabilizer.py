@@ -113,7 +113,7 @@ class VarianceStabilizer(ImageDenoiser):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         if self._problem() is None:
-            inner = denoiser_of(self.denoiser)
+            inner = denoiser_of(self._given)
             tags.requires_fit = learns(inner)
             tags.non_deterministic = get_tags(inner).non_deterministic
         return tags
@@ -152,6 +152,10 @@ class VarianceStabilizer(ImageDenoiser):
         return unstabilize(self._run(stabilize(image, model)), model)
 
     @property
+    def _given(self):
+        return self.denoiser
+
+    @property
     def _by_channels(self):
         return np.ndim(self.gain) == 1
 
@@ -176,12 +180,12 @@ class VarianceStabilizer(ImageDenoiser):
 
     def _shown(self, image):
         """`image` without NaN where the denoiser does not cope with it."""
-        if get_tags(denoiser_of(self.denoiser)).input_tags.allow_nan:
+        if get_tags(denoiser_of(self._given)).input_tags.allow_nan:
             return image
         return fill_nan(image[None], channel_axis=self.channel_axis)[0]
 
     def _inner(self):
-        return denoiser_for(self.denoiser, self.channel_axis)
+        return denoiser_for(self._given, self.channel_axis)
 
     def _check(self, X):
         if problem := self._problem():
@@ -205,14 +209,14 @@ class VarianceStabilizer(ImageDenoiser):
                 f"with one for each of the channels; got gain={self.gain!r} and "
                 f"variance={self.variance!r} with channel_axis={self.channel_axis}."
             )
-        if learns(denoiser_of(self.denoiser)):
+        if learns(denoiser_of(self._given)):
             raise ValueError(
                 "VarianceStabilizer with a gain for each channel expected a denoiser that learns "
                 f"nothing; got {self.denoiser!r}."
             )
 
     def _problem(self):
-        return why_no_denoiser(self.denoiser, type(self).__name__, ("transform",))
+        return why_no_denoiser(self._given, type(self).__name__, ("transform",))
 
     def _model(self, image):
         """The noise of one image: what is given, and what must be estimated."""
