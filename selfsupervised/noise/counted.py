@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Whether the values of an image are counts, whose variance is their mean.
 
-Neighbours are compared in pairs, sorted by the brightness of what lies around the pair, which
-says nothing of the noise of the pair. Half their mean squared difference over their mean is one
-for counts, at each brightness; structure can only make it larger.
+Neighbours are compared in pairs, sorted by the brightness of what lies around the pair, and chosen
+where that varies least; neither says anything of the noise of the pair. Half their mean squared
+difference over their mean is one for counts, at each brightness; structure can only make it larger.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from scipy.ndimage import convolve
 
 from selfsupervised.noise.drawn import step_of
 
-N_BRIGHTNESSES = 8
+N_BRIGHTNESSES, FLAT_SHARE = 8, 0.5
 MIN_PAIRS, MIN_COUNTS = 200, 40
 # Half the mean squared difference over the mean: nowhere less than one but for chance, about one
 # where the image is quietest, and not much more in most places.
-MIN_RATIO, MAX_QUIET_RATIO, MAX_MIDDLE_RATIO = 0.9, 1.25, 1.6
+MIN_RATIO, MAX_QUIET_RATIO, MAX_MIDDLE_RATIO = 0.9, 1.2, 1.45
 N_STANDARD_ERRORS = 4
 
 
@@ -56,8 +56,10 @@ def _ratios(channel):
     # The window of six columns is centred between the two of a pair.
     window = np.ones((5,) * (channel.ndim - 1) + (6,))
     around = convolve(channel, window, mode="mirror")[..., 1:] - left - right
+    squares_around = convolve(channel**2, window, mode="mirror")[..., 1:] - left**2 - right**2
+    varied = (squares_around - around**2 / (window.size - 2)).ravel()
     order = np.argsort(around, axis=None, kind="stable")
-    parts = np.array_split(order, N_BRIGHTNESSES)
+    parts = [_flattest(part, varied) for part in np.array_split(order, N_BRIGHTNESSES)]
     totals, squares = (left + right).ravel(), np.square(left - right).ravel()
     total = np.array([totals[part].sum() for part in parts])
     square = np.array([squares[part].sum() for part in parts])
@@ -65,3 +67,8 @@ def _ratios(channel):
     pairs = np.array([len(part) for part in parts])[enough]
     errors = np.sqrt(2 / pairs + 2 / total[enough])
     return square[enough] / total[enough], errors
+
+
+def _flattest(pairs, varied):
+    """Those around which least varies, which says nothing of the noise of the pairs either."""
+    return pairs[np.argsort(varied[pairs], kind="stable")[: max(1, int(FLAT_SHARE * len(pairs)))]]

@@ -4,6 +4,8 @@
 
 import numpy as np
 import pytest
+from skimage import data
+from skimage.transform import resize
 
 import selfsupervised as ss
 from cases import smooth_image
@@ -86,6 +88,14 @@ def test_steps_and_counts(rng):
     assert count_step(np.rint(RAMP + rng.normal(0, 7, RAMP.shape) + 50)) == 0
     assert count_step(rng.poisson(RAMP / 10) + 0.5) == 0
     assert count_step(np.zeros((3, 3))) == 0
+
+
+def test_counts_of_what_has_much_structure(rng):
+    """Pairs count where little varies around them; noise of one level is not as its mean is."""
+    rate = 1 + 14 * resize(data.astronaut()[..., 1], (96, 96), anti_aliasing=True)
+    assert count_step(rng.poisson(rate).astype(float)) == 1
+    level = np.sqrt(rate.mean())
+    assert count_step(np.rint(np.maximum(rate + rng.normal(0, level, rate.shape), 0))) == 0
 
 
 def test_constant_blocks(rng):
