@@ -5,7 +5,9 @@
 import re
 import shlex
 import warnings
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,9 @@ from cases import (
 ROOT = Path(ss.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+# In order: Python and commands to run, and the text that the block before has printed.
+STEP = re.compile(r"^```(python|console|text)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 WITH_PYTHON = [page for page in PAGES if BLOCK.search(page.read_text())]
 N_STEPS = 2  # of networks, whatever the page says
 
@@ -87,12 +92,38 @@ def test_blocks_run(page, monkeypatch, tmp_path):
     if 'genes=["Mpo"' in everything:
         pandas = pytest.importorskip("pandas")
         names["counts"] = pandas.DataFrame(names["counts"], columns=names["names"])
+    for library in re.findall(r"^import (tifffile|zarr)$", everything, flags=re.MULTILINE):
+        pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         # Of data that are as small as these, and of what other libraries will change.
         warnings.simplefilter("ignore")
-        for block in blocks:
-            exec(compile(block, str(page), "exec"), names)
+        _run(STEP.findall(page.read_text()), names, str(page))
+
+
+def _run(steps, names, page):
+    printed = ""
+    for kind, block in steps:
+        if kind == "text":
+            assert alike(printed, block), f"{page} shows:\n{block}\nbut printed was:\n{printed}"
+        elif kind == "console":
+            for command in re.findall(r"^\$ selfsupervised (.*)$", block, flags=re.MULTILINE):
+                from selfsupervised.cli import main
+
+                assert main(shlex.split(command)) in (None, 0)
+        else:
+            with redirect_stdout(StringIO()) as output:
+                exec(compile(block, page, "exec"), names)
+            printed = output.getvalue()
+
+
+def alike(printed, shown):
+    """The same words, and numbers that differ by no more than versions of libraries make them."""
+    words, numbers = zip(
+        *((NUMBER.sub("#", t).split(), NUMBER.findall(t)) for t in (printed, shown))
+    )
+    near = pytest.approx([float(number) for number in numbers[1]], rel=0.05)
+    return words[0] == words[1] and [float(number) for number in numbers[0]] == near
 
 
 def _train_little(monkeypatch):
@@ -115,6 +146,16 @@ def test_blocks_are_found_and_faults_too(tmp_path):
     assert BLOCK.findall("```python\n1 / 0\n```\n") == ["1 / 0\n"]
     with pytest.raises(ZeroDivisionError):  # the negative control
         exec(BLOCK.findall("```python\n1 / 0\n```\n")[0], data())
+
+
+def test_what_a_page_shows_is_compared():
+    steps = STEP.findall("```python\nprint('error', 2.0)\n```\n\n```text\nerror 2.05\n```\n")
+    _run(steps, {}, "a page")
+    for wrong in ("error 2.2\n", "loss 2.0\n", "error\n", ""):
+        with pytest.raises(AssertionError, match="but printed was"):
+            _run([steps[0], ("text", wrong)], {}, "a page")
+    with pytest.raises(AssertionError, match="but printed was"):
+        _run([("python", ""), steps[1]], {}, "a page")
 
 
 COMMAND = re.compile(r"(?:^    |`)(selfsupervised [^`#\n]+)", flags=re.MULTILINE)
