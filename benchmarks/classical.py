@@ -285,6 +285,16 @@ def _synthetic(widths):
     return triples
 
 
+def _stripes(quick):
+    """Set12 with noise of 20, half of its variance that of whole rows."""
+    found = []
+    for number, (stem, clean) in enumerate(clean_pictures("Set12", quick=quick)):
+        rng = np.random.default_rng(number)
+        noise = rng.normal(size=clean.shape) + rng.normal(size=(len(clean), 1))
+        found.append((stem, clean + 20 * noise / noise.std(), clean.astype(float), None))
+    return found
+
+
 CORRELATED = {
     "FMD, wide field": _real("FMD_testmix", "WideField", None),
     "FMD, confocal": _real("FMD_testmix", "Confocal", None),
@@ -296,6 +306,7 @@ CORRELATED = {
     "Set12, 20 blurred by 0.8": _synthetic(0.8),
     "Set12, 20 blurred by 1.2": _synthetic(1.2),
     "Set12, 20 along rows": _synthetic((0, 1)),
+    "Set12, 20 in stripes": _stripes,
 }
 
 
