@@ -17,7 +17,6 @@ from collections import Counter
 
 import numpy as np
 from joblib.externals.loky import reusable_executor
-from scipy.ndimage import gaussian_filter
 from sklearn.base import clone
 
 from benchmarks import _pictures
@@ -31,6 +30,7 @@ from benchmarks._pictures import (
     salt_and_pepper,
     with_noise,
 )
+from benchmarks._shared_pairs import CORRELATED
 from benchmarks.calibration import peak_of
 from benchmarks.report import Report, options
 from selfsupervised import (
@@ -260,43 +260,6 @@ def choice(report, quick):
         rows,
     )
     return figures
-
-
-def _real(name, start, axis):
-    def triples(quick):
-        return [
-            (stem, noisy, clean, axis) for stem, noisy, clean in pairs(name, start, quick=quick)
-        ]
-
-    return triples
-
-
-def _synthetic(widths):
-    """Set12 with noise of 20 blurred by so many pixels along each axis."""
-
-    def triples(quick):
-        found = []
-        for number, (stem, clean) in enumerate(clean_pictures("Set12", quick=quick)):
-            noise = np.random.default_rng(number).normal(size=clean.shape)
-            noise = gaussian_filter(noise, widths)
-            found.append((stem, clean + 20 * noise / noise.std(), clean.astype(float), None))
-        return found
-
-    return triples
-
-
-CORRELATED = {
-    "FMD, wide field": _real("FMD_testmix", "WideField", None),
-    "FMD, confocal": _real("FMD_testmix", "Confocal", None),
-    "FMD, two-photon": _real("FMD_testmix", "TwoPhoton", None),
-    "N2F, confocal": _real("N2F_Confocal", "", None),
-    "SIDD, phones": _real("SIDD_samples", "", -1),
-    "PolyU, cameras": _real("PolyU", "", -1),
-    "Set12, 20 blurred by 0.5": _synthetic(0.5),
-    "Set12, 20 blurred by 0.8": _synthetic(0.8),
-    "Set12, 20 blurred by 1.2": _synthetic(1.2),
-    "Set12, 20 along rows": _synthetic((0, 1)),
-}
 
 
 def correlated(report, quick):

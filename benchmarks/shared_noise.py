@@ -13,7 +13,8 @@ import sys
 import numpy as np
 from skimage.restoration import calibrate_denoiser, denoise_nl_means
 
-from benchmarks.classical import CORRELATED, bm3d, psnr, timed
+from benchmarks._shared_pairs import CORRELATED
+from benchmarks.classical import bm3d, psnr, timed
 from benchmarks.report import Report, options
 from selfsupervised import denoise
 

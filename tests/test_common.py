@@ -80,7 +80,6 @@ def run_quietly(check, estimator):
         *map(RowsAsImages, [*AUTO, *CLASSICAL_DENOISERS]),
         *map(RowsAsImages, WRAPPED),
         RowsAsMosaics(ss.BayerPacker()),
-        RowsAsImages(Slices(ss.GaussianDenoiser(0.5))),
     ]
 )
 def test_scikit_learn_battery(estimator, check):

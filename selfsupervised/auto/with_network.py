@@ -200,8 +200,9 @@ class WithNetwork(ImageDenoiser):
         if min(image.shape[:2]) < MIN_EDGE_PIXELS:
             return f"not used, as an edge of the image is shorter than {MIN_EDGE_PIXELS} pixels"
         try:
-            for package in ("torch", "skorch", "safetensors"):
-                optional(package, caller="it", extra="networks")
+            optional("torch", caller="it", extra="networks")
+            optional("skorch", caller="it", extra="networks")
+            optional("safetensors", caller="it", extra="networks")
         except ImportError as error:
             return f"not used, as {error}".removesuffix(".")
         return None

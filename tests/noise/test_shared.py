@@ -95,7 +95,6 @@ def test_denoise_removes_it_and_says_so():
     white = ss.NLRidgeDenoiser(20.0).transform(noisy[None])[0]
     assert mse(out, clean) < 0.7 * mse(white, clean)
     assert mse(out, clean) < 0.3 * mse(noisy, clean)
-    np.testing.assert_array_equal(search.transform(noisy[None])[0], out)
 
 
 def test_channels_share_the_verdict():
