@@ -26,6 +26,7 @@ MIN_GAIN_SHARE = 0.05
 MANY_FLAT_SHARE = 0.15
 MIN_UNSURE_GAIN_DB, MIN_SURE_GAIN_DB = 1.2, 0.05
 BLOCK_EDGE_PIXELS = 16
+MIN_MEASURED_SHARE = 0.25  # of the pixels of a block
 MAX_BLOCK_ERROR = 10.0  # in units of the noise's variance
 # Mixtures with less of the denoised image are not worth it; with more, it is taken as it is.
 MIN_SHARE, WHOLE_SHARE = 0.1, 0.9
@@ -151,11 +152,13 @@ def _block_means(values, channel_axis):
         # Channels without noise were divided by infinity, and have no error.
         noisy = np.abs(values).sum(axis=tuple(range(values.ndim - 1))) != 0
         values = values[..., noisy].mean(axis=-1) if noisy.any() else values[..., 0]
+    measured = ~np.isnan(values)
+    total, counts = np.where(measured, values, 0.0), measured.astype(float)
     for axis, size in enumerate(values.shape):
         starts = np.arange(0, max(size - BLOCK_EDGE_PIXELS // 2, 1), BLOCK_EDGE_PIXELS)
-        counts = np.diff(np.append(starts, size)).reshape((-1,) + (1,) * (values.ndim - axis - 1))
-        values = np.add.reduceat(values, starts, axis=axis) / counts
-    return values[~np.isnan(values)]
+        total, counts = (np.add.reduceat(part, starts, axis=axis) for part in (total, counts))
+    enough = counts > MIN_MEASURED_SHARE * counts.max()
+    return total[enough] / counts[enough]
 
 
 class _Preference:

@@ -23,7 +23,7 @@ from selfsupervised.noise.outliers import usual
 
 WINDOW_PIXELS = 3  # narrow, as the gaps between lines of text are
 MAX_SLOPE_RATIO = 2.0  # of the squared slope to what noise alone explains; noise has more in 6 %
-MIN_FLAT_PIXELS = 100
+MIN_FLAT_PIXELS, MANY_FLAT_PIXELS = 100, 500
 # With fewer flat places, places that bend no more than noise does are looked for.
 FEW_FLAT_SHARE = 0.15
 BEND_SMOOTHING_PIXELS, BEND_OF_NOISE = 1.5, 0.00766  # mean squared, of unit noise, so smoothed
@@ -61,10 +61,14 @@ def flat_level(channel, counts):
     FlatLevel
     """
     order = 4 if channel.ndim < 3 else 2
+    middle = median_filter(channel, 3)
+    usable = counts & usual(np.abs(channel - middle), middle)
+    # Of pixels that are missing here and there, fewer are within reach of short differences.
+    if not counts.all() and all_inside(usable, order).sum() < MANY_FLAT_PIXELS:
+        order = 2
     detail, within = differences(channel, order)
     noisy = np.abs(detail) > rounding_error(channel)
-    middle = median_filter(channel, 3)
-    kept = noisy & all_inside(counts & usual(np.abs(channel - middle), middle), order)
+    kept = noisy & all_inside(usable, order)
     kept = kept if kept.sum() > MIN_FLAT_PIXELS else noisy
     slope = narrow_slope(channel)[within][kept] / slope_of_noise(channel.ndim)
     found = _agreeing(detail[kept], slope)

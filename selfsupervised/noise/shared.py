@@ -33,8 +33,10 @@ SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS = 0.48, 0.62
 HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
 # Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
 # how strong it may be, in shares of the range of the image.
-MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 18.0, 0.15, 0.02
-MIN_SMOOTHED_SIMILAR_CORRELATION, MIN_SMOOTHED_EVENNESS = 0.4, 0.36
+MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 15.5, 0.15, 0.02
+MIN_SMOOTHED_EVENNESS = 0.36
+# More, and it is the image that was made smaller or is smooth.
+SMOOTHED_SIMILAR_CORRELATIONS = 0.4, 0.62
 FIRST_HIGHEST_FREQUENCY = 15
 # Larger blocks see lower frequencies, and more structure; they are believed up to this ratio of
 # levels.
@@ -98,10 +100,11 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
         and low < _max_low_ratio(evenness, similar) * middle
     )
     weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level
+    least, most = SMOOTHED_SIMILAR_CORRELATIONS
     smoothed = (
         weak
         and middle > MIN_SMOOTHED_RATIO * highest
-        and min(similar) > MIN_SMOOTHED_SIMILAR_CORRELATION
+        and least < min(similar) < most
         and evenness > MIN_SMOOTHED_EVENNESS
     )
     return bool(strong or smoothed)

@@ -133,6 +133,16 @@ def test_dtype_may_be_asked_for(noisy):
 # -- what was not measured, and what is no image -----------------------------------------------
 
 
+def test_pixels_missing_here_and_there_do_not_hide_the_noise(rng):
+    """Each block holds some; before, no block was judged, and the image came back as it was."""
+    clean = 60 * smooth_image((56, 56))
+    noisy = clean + rng.normal(0, 5, clean.shape)
+    noisy[rng.random(clean.shape) < 0.1] = np.nan
+    assert ss.estimate_noise(noisy, "full").channels[0].level == pytest.approx(5, rel=0.25)
+    error = ss.denoise(noisy) - clean
+    assert np.sqrt(np.mean(error**2)) < 0.7 * np.nanstd(noisy - clean)
+
+
 @pytest.mark.parametrize("channel_axis", [None, 0])
 def test_missing_may_stay_missing(noisy, channel_axis):
     image = noisy if channel_axis is None else np.stack([noisy, noisy[::-1]])
