@@ -75,10 +75,7 @@ def decide(method, image, channel_axis, *, budget_s, **options):
     Decision
     """
     if method == "auto":
-        decision = _auto(image, channel_axis, budget_s=budget_s, **options)
-        if budget_s is None or "network: " in decision.why:
-            return decision
-        return decision._replace(why=f"{decision.why}\n{NOT_FOR_OTHER_NOISE}")
+        return _auto(image, channel_axis, budget_s=budget_s, **options)
     tried = in_all_threads(members(method, image, channel_axis))
     if len(tried) == 1:
         denoiser = tried[0].fit(image[None])
@@ -101,10 +98,12 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     noise, known = look.noise, look.image
     options = {"n_jobs": n_jobs, "budget_s": budget_s, "verbose": verbose}
     if look.shared and not look.many_outliers and loss == "mse":
-        return _shared(look, channel_axis, random_state=random_state, verbose=verbose)
+        decision = _shared(look, channel_axis, random_state=random_state, verbose=verbose)
+        return _without_network(decision, budget_s)
     if look.many_outliers or look.correlated or loss != "mse":
         search = blind_search(image, channel_axis, loss=loss, random_state=random_state, **options)
-        return _of_search(search, image, channel_axis, noise if look.correlated else None)
+        decision = _of_search(search, image, channel_axis, noise if look.correlated else None)
+        return _without_network(decision, budget_s)
     if channel_axis is not None and not show_the_same(known, noise):
         return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
     crops, tried = sample(known, channel_axis), in_all_threads(candidates(known, noise))
@@ -128,6 +127,13 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     return Decision(application, output, denoiser, search, ERROR, why)
 
 
+def _without_network(decision, budget_s):
+    """The decision; if there was a budget for a network, with why none was trained."""
+    if budget_s is None:
+        return decision
+    return decision._replace(why=f"{decision.why}\n{NOT_FOR_OTHER_NOISE}")
+
+
 def _each_channel(image, noise, **options):
     """Each channel by itself."""
     if options["budget_s"] is not None:
@@ -144,10 +150,9 @@ def _shared(look, channel_axis, *, random_state, verbose):
     noise, planes = look.noise, [look.image]
     if channel_axis is not None:
         planes = list(np.moveaxis(look.image, -1, 0))
-    decisions = []
+    decisions, blurred = [], is_blurred(noise)
     for number, (plane, channel) in enumerate(zip(planes, noise.channels, strict=True)):
         with part(number, len(planes)):
-            blurred = is_blurred(noise)
             decisions.append(_shared_in_plane(plane, channel, blurred, random_state, verbose))
     return decisions[0] if channel_axis is None else _joined(decisions, noise)
 

@@ -9,13 +9,13 @@ as well (Achddou, Gousseau & Ladjal, SSVM 2021).
 
 import numpy as np
 
-N_LEAVES = 300  # for a picture of 192 x 192 pixels; in the end nothing else is to be seen
+N_LEAVES = 300  # for an image of 192 x 192 pixels; in the end nothing else is to be seen
 MIN_RADIUS_PIXELS, MAX_RADIUS_SHARE = 3.0, 0.3
 MIN_ASPECT, MAX_SLOPE = 0.3, 0.02
 
 
 def dead_leaves(image, edge, rng):
-    """A square picture of leaves.
+    """A square image of leaves.
 
     Parameters
     ----------

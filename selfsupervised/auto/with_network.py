@@ -33,7 +33,7 @@ WEIGHING_SHARE = 0.65  # of the steps, on the noisier image
 # The denoiser is applied more carefully, at so many times its time, where that is a small share.
 CAREFUL_TIMES, MAX_CAREFUL_SHARE = 4, 0.15
 SPARE_SHARE = 0.1  # of the time, as steps do not take equally long
-# Beside the image: itself at half the size, and at least so many pictures of leaves.
+# Beside the image: itself at half the size, and at least so many images of leaves.
 N_LEAVES, LEAVES_EDGE = 6, 192
 MIN_EDGE_PIXELS = 64
 NOT_FOR_OTHER_NOISE = "network: not used, as it is for white noise of known strength"
@@ -253,8 +253,6 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
     why : str
         What was done, in a sentence.
     """
-    if any(any(channel.correlation) for channel in noise.channels):
-        return denoiser, NOT_FOR_OTHER_NOISE
     if not made_for_it:
         return denoiser, "network: not used, as something else than the first candidate was chosen"
     both = WithNetwork(

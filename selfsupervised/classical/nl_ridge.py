@@ -177,14 +177,25 @@ class NLRidgeDenoiser(ImageDenoiser):
         Parameters
         ----------
         image : ndarray of shape (*spatial) or (*spatial, n_channels)
-            Noisy; NaN means "not measured". `sigma` must have been given.
+            Noisy image of floats, in any unit; NaN means "not measured". `sigma` must have been
+            given, in the same unit.
         pilot : ndarray of the same shape
-            The estimate, such as one that a network has a part in.
+            The estimate, such as one that a network has a part in, in the same unit; without NaN.
 
         Returns
         -------
-        ndarray
+        ndarray of float, of the same shape
+
+        Raises
+        ------
+        ValueError
+            If `sigma` was not given, or the shapes differ.
         """
+        if not self.sigma or image.shape != pilot.shape:
+            raise ValueError(
+                "NLRidgeDenoiser.led_by expected sigma to be given, and a pilot of the shape of "
+                f"the image; got sigma={self.sigma} and shapes {image.shape} and {pilot.shape}."
+            )
 
         def one_pass(noisy, pilot):
             with self._workers() as pool:

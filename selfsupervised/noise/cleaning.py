@@ -6,6 +6,7 @@ Both are found at once, for each channel, and may be taken out before anything e
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class Cleaned:
         """Whether anything was taken out."""
         return bool((self.isolated.any() and not self.many) or any(self.offset_stds))
 
-    @property
+    @cached_property
     def many(self):
         """Whether outliers are too many to be taken out one by one: salt and pepper."""
         if self.isolated.mean() <= MAX_SINGLE_SHARE:
@@ -66,12 +67,15 @@ class Cleaned:
         ends = (values == np.nanmin(self.plane)) | (values == np.nanmax(self.plane))
         if ends.mean() > MIN_END_SHARE:
             return True
+        if self.isolated.mean() <= MANY_SHARE:
+            return False
         # Of any value, they are bright and dark; what is bright only, and of all heights, is shown.
-        heights = values - median_filter(self.plane, MEDIAN_EDGE_PIXELS)[self.isolated]
+        filled = fill_nan(self.plane[None], channel_axis=None)[0]
+        heights = values - median_filter(filled, MEDIAN_EDGE_PIXELS)[self.isolated]
         bright = (heights > 0).mean()
         alike = heights.std() < MAX_HEIGHT_VARIATION * abs(heights.mean())
         both = MIN_SIDE_SHARE < bright < 1 - MIN_SIDE_SHARE
-        return bool(self.isolated.mean() > MANY_SHARE and (both or alike))
+        return bool(both or alike)
 
     @property
     def offset_stds(self):

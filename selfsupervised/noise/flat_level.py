@@ -46,7 +46,7 @@ class FlatLevel(NamedTuple):
     share: float
 
 
-def flat_level(channel, counts):
+def flat_level(channel, counts, scattered=False):
     """Level of white noise in the flat places of one channel.
 
     Parameters
@@ -55,6 +55,9 @@ def flat_level(channel, counts):
         Float image without NaN.
     counts : ndarray of bool
         Which pixels count.
+    scattered : bool, default=False
+        Whether pixels that were not measured may lie all over, so that few are within reach of
+        none of them; differences are shorter then.
 
     Returns
     -------
@@ -63,8 +66,7 @@ def flat_level(channel, counts):
     order = 4 if channel.ndim < 3 else 2
     middle = median_filter(channel, 3)
     usable = counts & usual(np.abs(channel - middle), middle)
-    # Of pixels that are missing here and there, fewer are within reach of short differences.
-    if not counts.all() and all_inside(usable, order).sum() < MANY_FLAT_PIXELS:
+    if scattered and all_inside(usable, order).sum() < MANY_FLAT_PIXELS:
         order = 2
     detail, within = differences(channel, order)
     noisy = np.abs(detail) > rounding_error(channel)

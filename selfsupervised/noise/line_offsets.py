@@ -65,7 +65,9 @@ def line_offsets(channel, axis, level):
     halves = [_modes(half, MODE_WIDTH * level) for half in np.array_split(differences, 2, axis=1)]
     if _robust_correlation(*halves) < MIN_CORRELATION_OF_HALVES:
         return none
-    found = _fitting(lines, MODE_WIDTH * level, typical, np.sqrt(2) * noise)
+    # Steps over one line are known already.
+    apart = [_modes(lines[lag:] - lines[:-lag], MODE_WIDTH * level) for lag in LAGS[1:]]
+    found = _fitting([steps, *apart], typical, np.sqrt(2) * noise)
     found = found - gaussian_filter1d(found, SLOW_LINES, mode="nearest")
     return (found - found.mean()).astype(channel.dtype)
 
@@ -76,15 +78,15 @@ def _robust_correlation(a, b):
     return (alike - unlike) / (alike + unlike) if alike + unlike > 0 else 0.0
 
 
-def _fitting(lines, width, typical, error):
-    """Offsets, about as large as is typical, that fit most differences between lines."""
-    steps = [_modes(lines[lag:] - lines[:-lag], width) for lag in LAGS]
-    offsets = np.zeros(len(lines))
+def _fitting(steps, typical, error):
+    """Offsets, about as large as is typical, that fit most steps over each of `LAGS` lines."""
+    n_lines = len(steps[0]) + LAGS[0]
+    offsets = np.zeros(n_lines)
     scale = WILD_STANDARD_ERRORS * error
     spread = max(scale, typical)  # at first all is off by about an offset
     for _ in range(N_WEIGHTINGS):
-        band = np.zeros((max(LAGS) + 1, len(lines)))
-        band[0], right = 1 / typical**2, np.zeros(len(lines))
+        band = np.zeros((max(LAGS) + 1, n_lines))
+        band[0], right = 1 / typical**2, np.zeros(n_lines)
         for lag, step in zip(LAGS, steps, strict=True):
             off = step - (offsets[lag:] - offsets[:-lag])
             weight = 1 / (1 + np.square(off / spread)) / error**2

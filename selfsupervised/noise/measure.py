@@ -127,7 +127,12 @@ def noise_of_plane(cleaned, sharing=False):
         return ChannelNoise(level, 0.9 * level, 1.1 * level, 1.0, of_counts, **found)
     constant, inner, n_values = constant_blocks(channel)
     similar = SimilarBlocks(channel)
-    flat = flat_level(channel, counts) if channel.ndim > 1 else FlatLevel(noise_level(channel), 1.0)
+    # In what was drawn, short differences take structure for noise.
+    scattered = bool(np.isnan(plane).any()) and constant < MANY_CONSTANT_SHARE
+    if channel.ndim > 1:
+        flat = flat_level(channel, counts, scattered)
+    else:
+        flat = FlatLevel(noise_level(channel), 1.0)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
         autocovariance = shared_noise(channel, flat, similar, sure=sharing)

@@ -37,23 +37,23 @@ def level_around_one_value(channel, step, level):
     float
         0 if there is no such value, or no noise around it.
     """
-    reach = np.ptp(channel)
-    level = min(level, MAX_RANGE_SHARE * reach)
+    most = MAX_RANGE_SHARE * np.ptp(channel)
+    level = min(level, most)
     peak = _most_common(channel, step or level / 2)
     for _ in range(N_ROUNDS):
         members = np.abs(channel - peak) <= REACH_LEVELS * level
         if not members.any():
             return 0.0
         peak, former, level = channel[members].mean(), level, channel[members].std()
-        if not MIN_STEPS * step < level < MAX_RANGE_SHARE * reach:
+        if not MIN_STEPS * step < level < most:
             return 0.0
         if abs(level - former) < 0.01 * former:
             break
-    off = np.abs(channel - peak)
-    members = off <= REACH_LEVELS * level
-    around = (off <= 2 * REACH_LEVELS * level) & ~members
+    off = channel - peak
+    members = np.abs(off) <= REACH_LEVELS * level
+    around = (np.abs(off) <= 2 * REACH_LEVELS * level) & ~members
     alone = members.mean() > MIN_SHARE and around.sum() < MAX_SHARE_AROUND * members.sum()
-    return float(level) if alone and _is_white(channel - peak, members, level) else 0.0
+    return float(level) if alone and _is_white(off, members, level) else 0.0
 
 
 def _most_common(channel, width):
@@ -67,11 +67,8 @@ def _most_common(channel, width):
 def _is_white(off, members, level):
     """Whether neighbours that are both in the peak are off it independently."""
     for axis in range(off.ndim):
-        first = [slice(None)] * off.ndim
-        second = list(first)
-        first[axis], second[axis] = slice(1, None), slice(None, -1)
-        both = members[tuple(first)] & members[tuple(second)]
-        products = off[tuple(first)][both] * off[tuple(second)][both]
+        along, inside = np.moveaxis(off, axis, 0), np.moveaxis(members, axis, 0)
+        products = (along[1:] * along[:-1])[inside[1:] & inside[:-1]]
         if not products.size or abs(products.mean()) > MAX_CORRELATION * level**2:
             return False
     return True

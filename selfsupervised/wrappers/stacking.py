@@ -250,14 +250,19 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         for _, member in pairs:
             if problem := why_no_denoiser(member, type(self).__name__, ("transform",)):
                 raise TypeError(problem)
-        for what, given in (("weights", self.weights), ("prior weights", self.prior)):
-            weights = np.zeros(len(names)) if given is None else np.asarray(given, dtype=float)
-            good = weights.shape == (len(names),) and (weights >= 0).all()
-            if not (good and weights.sum() <= 1 + 1e-6):
-                raise ValueError(
-                    f"StackingDenoiser expected {len(names)} {what} that are not negative and sum "
-                    f"to 1 or less; got {given!r}."
-                )
+        self._check_weights("weights", self.weights, "1 or less", -np.inf)
+        self._check_weights("prior weights", self.prior, "1", 1 - 1e-6)
+
+    def _check_weights(self, what, given, total, least):
+        if given is None:
+            return
+        weights = np.asarray(given, dtype=float)
+        good = weights.shape == (len(self.estimators),) and (weights >= 0).all()
+        if not (good and least <= weights.sum() <= 1 + 1e-6):
+            raise ValueError(
+                f"StackingDenoiser expected {len(self.estimators)} {what} that are not negative "
+                f"and sum to {total}; got {given!r}."
+            )
 
 
 def _hidden(pair, images):
@@ -291,9 +296,7 @@ def _simplex_weights(gram):
 
 def _shrunk(weights, shrinkage, prior):
     """Weights and, in such a share, others of the same sum."""
-    if prior is None:
-        prior = weights >= 0.1
-    prior = np.array(prior, dtype=float)
+    prior = np.array(weights >= 0.1 if prior is None else prior, dtype=float)
     if not prior.any():
         return weights
     return (1 - shrinkage) * weights + shrinkage * weights.sum() * prior / prior.sum()

@@ -9,6 +9,7 @@ cheaply it is the control.
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 from skimage.transform import resize
 
@@ -106,6 +107,24 @@ def test_without_noise_nothing_changes(name, dtype, capsys):
     clean = DRAWN[name]().astype(dtype)
     assert_array_equal(ss.denoise(clean, verbose=1), clean)
     assert "the image as it is; there is no noise" in capsys.readouterr().out
+
+
+def bitmap_text():
+    """Letters without grey, of dots of one pixel, which leave no place flat for long."""
+    sheet = Image.new("L", (EDGE, EDGE), 235)
+    for y in range(2, EDGE, 14):
+        ImageDraw.Draw(sheet).text(
+            (2, y), 3 * "the noise of one image (x)", fill=30, font=ImageFont.load_default()
+        )
+    return np.asarray(sheet, float)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.05])
+def test_text_without_noise_stays(missing, rng):
+    sheet = bitmap_text()
+    sheet[rng.random(sheet.shape) < missing] = np.nan
+    out = ss.denoise(sheet)
+    assert_array_equal(out[~np.isnan(sheet)], sheet[~np.isnan(sheet)])
 
 
 def test_a_photograph_without_noise_stays():

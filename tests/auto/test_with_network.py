@@ -1,7 +1,5 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,7 +9,7 @@ from cases import smooth_image
 from selfsupervised.auto import decide, with_network
 from selfsupervised.auto.candidates import candidates
 from selfsupervised.auto.leaves import dead_leaves
-from selfsupervised.auto.with_network import USUAL, WithNetwork, weight_of
+from selfsupervised.auto.with_network import NOT_FOR_OTHER_NOISE, USUAL, WithNetwork, weight_of
 
 LEVEL = 0.1
 
@@ -85,13 +83,17 @@ def test_a_bad_network_has_no_weight(noisy, noise, few_steps, monkeypatch):
     alone = slow.transform(noisy[None])[0]
     alone = alone + both.pass_weight_ * (slow.led_by(noisy, alone) - alone)
     assert_array_equal(both.transform(noisy[None])[0], alone)
-    for made_for_it, its in ((False, noise), (True, shared(noise))):
-        denoiser, why = with_network.beside(before, noisy, its, 60, 0, 0, made_for_it)
-        assert denoiser is before and "network: not used" in why
+    denoiser, why = with_network.beside(before, noisy, noise, 60, 0, 0, False)
+    assert denoiser is before and "network: not used" in why
 
 
-def shared(noise):
-    return ss.ImageNoise((replace(noise.channels[0], correlation=(0.5, 0.5)),))
+@pytest.mark.parametrize("budget_s", [None, 0])
+def test_other_noise_has_no_network_and_says_so(rng, budget_s):
+    salted = np.where(rng.random((32, 32)) < 0.1, 9.0, rng.normal(0, LEVEL, (32, 32)))
+    _, found = ss.denoise(salted, loss="mae", budget_s=budget_s, return_search=True)
+    assert found.why_.endswith(NOT_FOR_OTHER_NOISE) == (budget_s is not None)
+    shared = decide._without_network(decide.Decision(*5 * [None], why="combined"), budget_s)
+    assert shared.why == ("combined" if budget_s is None else f"combined\n{NOT_FOR_OTHER_NOISE}")
 
 
 @pytest.mark.parametrize(
@@ -133,10 +135,13 @@ def test_a_pass_that_is_led_by_a_better_estimate_is_better(noisy):
     holes = noisy.copy()
     holes[3, 4:9] = np.nan
     assert np.isfinite(denoiser.led_by(holes, clean)).all()
+    for wrong, pilot in ((ss.NLRidgeDenoiser(), clean), (denoiser, clean[1:])):
+        with pytest.raises(ValueError, match="led_by expected sigma to be given, and a pilot"):
+            wrong.led_by(noisy, pilot)
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
-def test_leaves_cover_a_picture_in_its_colours(rng, channels):
+def test_leaves_cover_an_image_in_its_colours(rng, channels):
     image = rng.choice([10.0, 200.0], size=(20, 30, *channels))
     leaves = dead_leaves(image, 48, rng)
     assert leaves.shape == (48, 48, *channels) and np.isfinite(leaves).all()

@@ -75,3 +75,6 @@ def test_bright_points_of_all_heights_are_no_salt(rng):
     both[where] += heights * rng.choice([-1, 1], where.sum())
     assert not clean_plane(bright).many
     assert clean_plane(both).many
+    # Pixels that are missing do not change the verdict.
+    both[rng.random(sky.shape) < 0.05] = np.nan
+    assert clean_plane(both).many

@@ -130,6 +130,7 @@ def test_parameters_of_members():
         ({"shrinkage": 2}, ValueError, "shrinkage"),
         ({"prior": [1.0]}, ValueError, "expected 2 prior"),
         ({"prior": [-0.5, 1.0]}, ValueError, "not negative"),
+        ({"prior": [0.5, 0.2]}, ValueError, "2 prior weights .* and sum to 1; got"),
     ],
 )
 def test_what_does_not_fit(params, error, message, image):
