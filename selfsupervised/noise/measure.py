@@ -141,9 +141,9 @@ def noise_of_plane(cleaned, sharing=False):
         flat = FlatLevel(noise_level(channel), 1.0)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
-        autocovariance = shared_noise(channel, flat, similar, sure=sharing)
-        if autocovariance is not None:
-            return _sharing(autocovariance, flat.share, found)
+        shared = shared_noise(channel, flat, similar, sure=sharing)
+        if shared is not None:
+            return _sharing(shared, flat.share, found)
     if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:  # drawn, not measured
         return ChannelNoise(0.0, 0.0, 0.0, **found)
     if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
@@ -166,15 +166,17 @@ def _line(plane, channel, counts):
     return line if believed else None
 
 
-def _sharing(autocovariance, flat_share, found):
-    """Noise that neighbours share, as strong everywhere."""
+def _sharing(shared, flat_share, found):
+    """Noise that neighbours share."""
+    autocovariance, steady = shared
     centre = tuple(size // 2 for size in autocovariance.shape)
     variance = autocovariance[centre]
     neighbours = np.array([autocovariance[tuple(lag)] for lag in centre + np.eye(2, dtype=int)])
     lags = tuple(float(lag) for lag in np.clip(neighbours / variance, 0.0, 0.95))
     level, known = float(np.sqrt(variance)), {**found, "correlation": lags}
     low, high = level / LEVEL_RATIO_OF_SHARED, level * LEVEL_RATIO_OF_SHARED
-    return ChannelNoise(level, low, high, flat_share, **known, autocovariance=autocovariance)
+    known |= {"steady": steady, "autocovariance": autocovariance}
+    return ChannelNoise(level, low, high, flat_share, **known)
 
 
 def _level(plane, channel, flat, similar, step):
