@@ -3,7 +3,7 @@
 """Networks trained on noisy pictures alone: on one picture, and on a small folder of them.
 
 By default, all methods in one table: each trained for a few steps on one small picture, and on a
-folder, with three seeds, beside clean targets and NL-Ridge (a quarter of an hour on one core).
+folder, with three seeds, beside clean targets and NL-Ridge (about twenty minutes on one core).
 --only runs another section, of which some take hours.
 
 Noise is Gaussian with a standard deviation of 25 on [0, 255], seeded, neither clipped nor
