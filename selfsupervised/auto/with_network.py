@@ -92,6 +92,10 @@ class WithNetwork(ImageDenoiser):
         tags.requires_fit = True
         return tags
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the image that it was fitted on, and what became of it."""
+        return {**super().__getstate__(), "_known": None}
+
     def fit(self, X, y=None):
         """Train the network on the first image, if there is time, and find its weight."""
         end = time.monotonic() + self.seconds
@@ -231,7 +235,7 @@ def careful(denoiser):
     return denoiser.set_params(**new)
 
 
-def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
+def beside(denoiser, image, noise, seconds, random_state, verbose, whole):
     """A denoiser with a network beside it, where that helps.
 
     Parameters
@@ -243,8 +247,8 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
     seconds : float
         What is left.
     random_state, verbose : int
-    made_for_it : bool
-        Whether it was made for the noise, and is to be applied as it is.
+    whole : bool
+        Whether all of its output is taken, and none of the noisy image.
 
     Returns
     -------
@@ -253,8 +257,8 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
     why : str
         What was done, in a sentence.
     """
-    if not made_for_it:
-        return denoiser, "network: not used, as something else than the first candidate was chosen"
+    if not whole:
+        return denoiser, "network: not used, as of the denoised image only a part is taken"
     both = WithNetwork(
         denoiser,
         noise=noise,

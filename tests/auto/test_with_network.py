@@ -1,5 +1,7 @@
 # Authors: the selfsupervised developers
 # SPDX-License-Identifier: BSD-3-Clause
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -60,6 +62,9 @@ def test_a_network_is_trained_weighed_and_told_of(noisy, few_steps, monkeypatch)
     assert isinstance(mixed.denoiser_, ss.NLRidgeDenoiser) and mixed.network_.n_steps_ >= 4
     assert out.shape == noisy.shape
     assert not np.array_equal(out, mixed.denoiser_.transform(noisy[None])[0])
+    # The image itself is not kept with it.
+    again = pickle.loads(pickle.dumps(mixed))
+    assert mixed._known is not None and again._known is None
     # Goes on to others like it, with what was learned.
     steps = mixed.network_.n_steps_
     assert found.transform(noisy[None, ::-1]).shape == (1, 64, 64)
