@@ -39,7 +39,7 @@ MIN_EDGE_PIXELS = 64
 NOT_FOR_OTHER_NOISE = "network: not used, as it is for white noise of known strength"
 # Weights, and their standard deviations, of networks trained for a minute in a dozen trials, and of
 # a last pass that their mixture leads.
-USUAL, USUAL_OF_PASS, MIN_WEIGHT = (0.3, 0.12), (0.7, 0.5), 0.05
+USUAL, USUAL_OF_PASS, MIN_WEIGHT = (0.4, 0.12), (0.7, 0.5), 0.05
 
 
 class WithNetwork(ImageDenoiser):
@@ -194,7 +194,7 @@ class WithNetwork(ImageDenoiser):
         n_leaves = max(N_LEAVES, round(n_pixels / LEAVES_EDGE**2))
         times = max(round(n_leaves * LEAVES_EDGE**2 / n_pixels), 1)
         leaves = [dead_leaves(pilot, LEAVES_EDGE, rng) for _ in range(n_leaves)]
-        return [pilot] * times + [half] * (2 * times) + leaves
+        return [pilot] * (2 * times) + [half] * (2 * times) + leaves
 
     def _problem(self, image):
         """Why no network can be trained, in words; None if one can."""
