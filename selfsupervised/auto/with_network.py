@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network beside the denoiser that was made for the noise, trained for what is left of a time.
 
-It learns from what that denoiser made of the image, taken for clean, with noise drawn anew in each
-step. Most of the time it does so for a noisier image (recorruption), whose opposite then says with
+In grey it begins with what it learned from dead leaves. Then it learns from what that denoiser made
+of the image, taken for clean, with noise drawn anew in each step. Most of the time it does so for a noisier image (recorruption), whose opposite then says with
 which weight its output is to be mixed with that of the denoiser. The rest of the time it goes on
 with the mixture of both for the image itself.
 """
