@@ -44,7 +44,7 @@ def row(name, noisy, clean, seconds):
     alone, steps = np.nan, 0
     if weight:
         alone = psnr(chosen.network_.transform(noisy[None])[0], clean)
-        steps = chosen.network_.n_steps_
+        steps = chosen.n_steps_
     size = f"{noisy.shape[0]} x {noisy.shape[1]}"
     scores = [f"{value:.2f}" for value in (plain, today, alone, score)]
     gains = [f"{score - before:+.2f}" for before in (plain, today)]

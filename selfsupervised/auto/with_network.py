@@ -3,9 +3,10 @@
 """A network beside the denoiser that was made for the noise, trained for what is left of a time.
 
 In grey it begins with what it learned from dead leaves. Then it learns from what that denoiser made
-of the image, taken for clean, with noise drawn anew in each step. Most of the time it does so for a noisier image (recorruption), whose opposite then says with
-which weight its output is to be mixed with that of the denoiser. The rest of the time it goes on
-with the mixture of both for the image itself.
+of the image, taken for clean, with noise drawn anew in each step, and in the end from pairs of the
+noisy image itself. Most of the time it does so for a noisier image (recorruption), whose opposite
+then says with which weight its output is to be mixed with that of the denoiser. The rest of the
+time it goes on with the mixture of both for the image itself.
 """
 
 import time
@@ -22,12 +23,15 @@ from selfsupervised.classical import NLRidgeDenoiser
 from selfsupervised.core.optional import optional
 from selfsupervised.core.progress import part
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
+from selfsupervised.noise.model import ImageNoise
 
 PATCH_EDGE, BATCH_SIZE, N_VIEWS = 64, 4, 8
 TRIAL_STEPS = 8  # by which it is known how long a step takes
 MIN_STEPS = 200  # with fewer the network is not worth its time
 MAX_STEPS = 20_000
-LR, LATER_LR = 3e-3, 1e-3  # the second for a network that goes on
+LR, LATER_LR, PAIRS_LR = 3e-3, 1e-3, 1e-3
+TRIAL: dict = {"alpha": 1.0, "lr": 1e-4, "warm_start": True}
+PAIRS_SHARE = 0.6  # of the steps, with the noisy image itself
 PASSES = 3  # that a step takes, where applying a network takes one
 WEIGHING_SHARE = 0.65  # of the steps, on the noisier image
 # The denoiser is applied more carefully, at so many times its time, where that is a small share.
@@ -64,6 +68,8 @@ class WithNetwork(ImageDenoiser):
         Of the network.
     pass_weight_ : float
         Of the denoiser's last pass, which their mixture leads.
+    n_steps_ : int
+        That the network took.
     more_ : bool
         Whether there was time for more than `denoiser`.
     why_ : str
@@ -102,7 +108,7 @@ class WithNetwork(ImageDenoiser):
         image = self._check(X).data[0]
         self.denoiser_ = clone(self.denoiser).fit(X)
         self.network_, self.weight_, self.pass_weight_ = None, 0.0, 0.0
-        self.more_, self._known = False, None
+        self.more_, self.n_steps_, self._known = False, 0, None
         problem = self._problem(image) or self._train(image, end)
         self.why_ = f"network: {problem}"
         return self
@@ -124,7 +130,7 @@ class WithNetwork(ImageDenoiser):
         if CAREFUL_TIMES * seconds < MAX_CAREFUL_SHARE * self.seconds:
             slow, seconds = careful(clone(slow)).fit(image[None]), CAREFUL_TIMES * seconds
         rng = np.random.default_rng(self.random_state)
-        network, step_seconds = self._started(self._lessons(pilot, rng), strength)
+        network, step_seconds = self._started(self._lessons(pilot, rng))
         # To come: the denoiser once and a pass more, the network on three images.
         applied = N_VIEWS * image.size / (PASSES * BATCH_SIZE * PATCH_EDGE**2) * step_seconds
         left = (1 - SPARE_SHARE) * (end - time.monotonic() - 1.5 * seconds - 3 * applied)
@@ -134,7 +140,8 @@ class WithNetwork(ImageDenoiser):
         self.denoiser_ = slow
         first = int(WEIGHING_SHARE * n_steps)
         with part(1, 4, "training a network"):
-            _go_on(network, self._lessons(pilot, rng), first, LR)
+            lessons = self._lessons(pilot, rng)
+            network = self._taught(network, lessons, seen, strength, first, LR)
         output = _applied(network, seen)
         self.more_, self.weight_ = True, weight_of(output, pilot, judged, *USUAL)
         if isinstance(raised, NLRidgeDenoiser):
@@ -146,16 +153,17 @@ class WithNetwork(ImageDenoiser):
                 f"not used, as after {first} steps it was not sure to improve the result; the "
                 f"denoiser was applied with more care"
             )
-        self.network_ = network
         with part(2, 4, "mixing it with the denoiser"):
-            self._known = image, _applied(self.denoiser_, image)
+            self.network_, self._known = network, (image, _applied(self.denoiser_, image))
             better = self._mixed(image)
         left = (1 - SPARE_SHARE) * (end - time.monotonic() - 0.5 * seconds - applied)
         rest = int(np.clip(left / step_seconds, 1, MAX_STEPS))
         with part(3, 4, "training the network further"):
-            _go_on(network.set_params(alpha=1.0), self._lessons(better, rng), rest, LATER_LR)
+            lessons = self._lessons(better, rng)
+            self.network_ = self._taught(network, lessons, image, 1.0, rest, LATER_LR)
+        self.n_steps_ = first + rest
         return (
-            f"{self.weight_:.0%} of a network that learned for {first + rest} steps from the "
+            f"{self.weight_:.0%} of a network that learned for {self.n_steps_} steps from the "
             f"result and fresh noise, {1 - self.weight_:.0%} of the denoiser"
         )
 
@@ -166,24 +174,40 @@ class WithNetwork(ImageDenoiser):
             f"fewer than {MIN_STEPS} do not pay"
         )
 
-    def _started(self, lessons, strength):
+    def _started(self, lessons):
         """A new network after a few steps, and the seconds that one takes."""
-        module = import_module("selfsupervised.images._taught")
-        network = module.TaughtDenoiser(
-            noise=self.noise,
-            alpha=strength,
-            patch_size=PATCH_EDGE,
-            batch_size=BATCH_SIZE,
-            held_out=0.0,
-            warm_start=True,
-            channel_axis=self.channel_axis,
-            random_state=self.random_state,
-            max_steps=1,
-        )
+        network = self._learner("TaughtDenoiser", max_steps=1, **TRIAL)
         network.fit(lessons)  # the first takes longer
         start = time.monotonic()
         network.set_params(max_steps=TRIAL_STEPS).fit(lessons)
         return network, (time.monotonic() - start) / TRIAL_STEPS
+
+    def _taught(self, network, lessons, noisy, strength, n_steps, lr):
+        """The network after more steps, the last of them with pairs of the noisy image itself."""
+        alike = not any(channel.grows for channel in self.noise.channels)
+        n_pairs = int(PAIRS_SHARE * n_steps) if alike else 0
+        options = {"alpha": strength, "max_steps": n_steps - n_pairs, "lr": lr}
+        network = self._learner("TaughtDenoiser", network, **options).fit(lessons)
+        if not n_pairs:
+            return network
+        levels = (c.as_strong_as(strength * c.level) for c in self.noise.channels)
+        noise = ImageNoise(tuple(levels), self.noise.channel_axis)
+        options = {"noise": noise, "max_steps": n_pairs, "lr": PAIRS_LR}
+        return self._learner("RecorruptedDenoiser", network, **options).fit(noisy[None])
+
+    def _learner(self, name, before=None, **options):
+        """What trains a network, that of another one or a new one."""
+        module = import_module("selfsupervised.images._taught")
+        options = {
+            "noise": self.noise,
+            "patch_size": PATCH_EDGE,
+            "batch_size": BATCH_SIZE,
+            "held_out": 0.0,
+            "channel_axis": self.channel_axis,
+            "random_state": self.random_state,
+            **options,
+        }
+        return getattr(module, name)(before and before.net_.module_.network, **options)
 
     def _lessons(self, pilot, rng):
         """What the network learns from, taken for clean."""
@@ -298,10 +322,6 @@ def weight_of(output, other, judged, usual, spread):
     sure = spread**2 / (spread**2 + error**2)
     weight = sure * found + (1 - sure) * usual
     return float(min(weight, 1.0)) if weight > MIN_WEIGHT else 0.0
-
-
-def _go_on(network, lessons, n_steps, lr):
-    network.set_params(max_steps=n_steps, lr=lr).fit(lessons)
 
 
 def _applied(denoiser, image):
