@@ -35,8 +35,8 @@ PAIRS_SHARE = 0.6  # of the steps, with the noisy image itself
 PASSES = 3  # that a step takes, where applying a network takes one
 WEIGHING_SHARE = 0.65  # of the steps, on the noisier image
 # The denoiser is applied more carefully, at so many times its time, where that is a small share.
-CAREFUL_TIMES, MAX_CAREFUL_SHARE = 4, 0.15
-SPARE_SHARE = 0.1  # of the time, as steps do not take equally long
+CAREFUL_TIMES, MAX_CAREFUL_SHARE = 4, 0.3
+SPARE_SHARE = 0.05  # of the time, as steps do not take equally long
 # Beside the image: itself at half the size, and at least so many images of leaves.
 N_LEAVES, LEAVES_EDGE = 6, 192
 MIN_EDGE_PIXELS = 64
@@ -140,8 +140,9 @@ class WithNetwork(ImageDenoiser):
         self.denoiser_ = slow
         first = int(WEIGHING_SHARE * n_steps)
         with part(1, 4, "training a network"):
-            lessons = self._lessons(pilot, rng)
+            lessons, start = self._lessons(pilot, rng), time.monotonic()
             network = self._taught(network, lessons, seen, strength, first, LR)
+            step_seconds = max((time.monotonic() - start) / first, step_seconds / 2)
         output = _applied(network, seen)
         self.more_, self.weight_ = True, weight_of(output, pilot, judged, *USUAL)
         if isinstance(raised, NLRidgeDenoiser):
