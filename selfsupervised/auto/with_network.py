@@ -23,7 +23,6 @@ from selfsupervised.classical import NLRidgeDenoiser
 from selfsupervised.core.optional import optional
 from selfsupervised.core.progress import part
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
-from selfsupervised.noise.model import ImageNoise
 
 PATCH_EDGE, BATCH_SIZE, N_VIEWS = 64, 4, 8
 TRIAL_STEPS = 8  # by which it is known how long a step takes
@@ -185,14 +184,14 @@ class WithNetwork(ImageDenoiser):
 
     def _taught(self, network, lessons, noisy, strength, n_steps, lr):
         """The network after more steps, the last of them with pairs of the noisy image itself."""
-        alike = not any(channel.grows for channel in self.noise.channels)
-        n_pairs = int(PAIRS_SHARE * n_steps) if alike else 0
+        # Pairs teach a network that knows much already, as that of one channel does.
+        paired = self.channel_axis is None and not self.noise.channels[0].grows
+        n_pairs = int(PAIRS_SHARE * n_steps) if paired else 0
         options = {"alpha": strength, "max_steps": n_steps - n_pairs, "lr": lr}
         network = self._learner("TaughtDenoiser", network, **options).fit(lessons)
         if not n_pairs:
             return network
-        levels = (c.as_strong_as(strength * c.level) for c in self.noise.channels)
-        noise = ImageNoise(tuple(levels), self.noise.channel_axis)
+        noise = self.noise.as_strong_as(strength * self.noise.channels[0].level)
         options = {"noise": noise, "max_steps": n_pairs, "lr": PAIRS_LR}
         return self._learner("RecorruptedDenoiser", network, **options).fit(noisy[None])
 
