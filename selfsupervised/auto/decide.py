@@ -18,7 +18,7 @@ from selfsupervised.auto.explain import in_words
 from selfsupervised.auto.families import members, search_members
 from selfsupervised.auto.level_again import measured_again
 from selfsupervised.auto.look import look_at
-from selfsupervised.auto.shared import for_shared_noise, is_blurred, shared_in_words
+from selfsupervised.auto.shared import for_shared_noise, shared_in_words
 from selfsupervised.auto.threads import in_all_threads
 from selfsupervised.auto.with_network import NOT_FOR_OTHER_NOISE, beside
 from selfsupervised.classical import NLRidgeDenoiser
@@ -154,16 +154,16 @@ def _shared(look, channel_axis, *, random_state, verbose):
     noise, planes = look.noise, [look.image]
     if channel_axis is not None:
         planes = list(np.moveaxis(look.image, -1, 0))
-    decisions, blurred = [], is_blurred(noise)
+    decisions = []
     for number, (plane, channel) in enumerate(zip(planes, noise.channels, strict=True)):
         with part(number, len(planes)):
-            decisions.append(_shared_in_plane(plane, channel, blurred, random_state, verbose))
+            decisions.append(_shared_in_plane(plane, channel, noise, random_state, verbose))
     return decisions[0] if channel_axis is None else _joined(decisions, noise)
 
 
-def _shared_in_plane(plane, channel, blurred, random_state, verbose):
+def _shared_in_plane(plane, channel, whole, random_state, verbose):
     with part(0, 2, "combining denoisers for noise that neighbours share"):
-        denoiser, worth_it = for_shared_noise(plane, channel, blurred, as_seed(random_state))
+        denoiser, worth_it = for_shared_noise(plane, channel, whole, as_seed(random_state))
     share = 1.0 if worth_it else 0.0
     why = shared_in_words(channel, denoiser, share)
     if verbose:

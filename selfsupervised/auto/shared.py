@@ -19,10 +19,10 @@ from selfsupervised.wrappers.subsampled import SubsampledDenoiser
 
 # Along axes where neighbours share less, pixels need not lie apart.
 MIN_CORRELATION, STRIDE_PIXELS, SMOOTHING_PIXELS = 0.1, 3, 0.7
-# What is known of the noise is not exact, so that half of the weights are equal. Recorruption draws
-# Gaussian noise; that of cameras and microscopes, which is blurred along both axes as their images
-# are, has heavy tails once it is whitened, which the first of them leaves: half of the weights are
-# those that were best on such images then.
+# What is known of the noise is not exact, so that half of the weights are equal, unless it is as
+# strong at all brightnesses. Recorruption draws Gaussian noise; that of cameras and microscopes,
+# which is blurred along both axes as their images are, has heavy tails once it is whitened, which
+# the first of them leaves: half of the weights are those that were best on such images then.
 SHRINKAGE, PRIOR_IF_BLURRED, MIN_CORRELATION_IF_BLURRED = 0.5, (0.2, 0.8), 0.4
 MIN_GAIN_DB = 0.3
 
@@ -46,6 +46,20 @@ def members(channel):
     return [("whitened", whitened), ("apart", apart)]
 
 
+def is_steady(noise):
+    """Whether noise is as strong at all brightnesses, in all channels.
+
+    Parameters
+    ----------
+    noise : ImageNoise
+
+    Returns
+    -------
+    bool
+    """
+    return all(channel.steady for channel in noise.channels)
+
+
 def is_blurred(noise):
     """Whether some channel's noise is blurred along all axes.
 
@@ -60,7 +74,7 @@ def is_blurred(noise):
     return any(min(each.correlation) > MIN_CORRELATION_IF_BLURRED for each in noise.channels)
 
 
-def for_shared_noise(plane, channel, blurred, seed):
+def for_shared_noise(plane, channel, noise, seed):
     """The fitted combination of denoisers for a plane, and whether it is worth while.
 
     Parameters
@@ -69,8 +83,8 @@ def for_shared_noise(plane, channel, blurred, seed):
         Floats; NaN means "not measured".
     channel : ChannelNoise
         Its noise; with a level of zero nothing is done.
-    blurred : bool
-        Whether that of the image `is_blurred`.
+    noise : ImageNoise
+        That of all channels of the image.
     seed : int
 
     Returns
@@ -81,11 +95,12 @@ def for_shared_noise(plane, channel, blurred, seed):
     """
     if not channel.level:
         return nothing(None).fit(plane[None]), False
+    steady = is_steady(noise)
     stack = StackingDenoiser(
         members(channel),
         noise=ImageNoise((channel,)),
-        shrinkage=SHRINKAGE,
-        prior=PRIOR_IF_BLURRED if blurred else None,
+        shrinkage=0.0 if steady else SHRINKAGE,
+        prior=PRIOR_IF_BLURRED if is_blurred(noise) and not steady else None,
         random_state=seed,
     )
     (stack,) = in_all_threads([stack])

@@ -43,7 +43,13 @@ MANY_FLAT_SHARE = 0.15
 # Without flat places, a level of less than this share of the range is as good as none.
 MIN_LEVEL_SHARE = 0.002
 ROUNDED_STEPS, MIN_ROUNDED_SHARE, ROUNDED_SMOOTHING_PIXELS = 0.9, 0.02, 1.5
-GRAIN_STEPS, N_GREY_LEVELS = (2.5, 4.0), 255
+# Grain in grey levels, over the share of flat places: below it, what is seen may belong to the
+# picture; noise counts in full from so many times as much on.
+GRAIN_SHARES, GRAIN_LEVELS = (0.15, 0.2, 0.5, 0.55), (2.8, 1.0, 1.0, 0.0)
+SURE_GRAIN_RATIO = 1.2
+# A grey level is a part of the range of the values, less gaps in it, as between ink and paper, or a
+# border and what it surrounds.
+N_GREY_LEVELS, GAP_SHARE = 255, 0.1
 # Neighbours share noise in all channels if they do in one out of so many.
 MIN_SHARING_PARTS = 2
 # Of noise that neighbours share, the level is known to about this factor.
@@ -135,9 +141,9 @@ def noise_of_plane(cleaned, sharing=False):
         flat = FlatLevel(noise_level(channel), 1.0)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
-        autocovariance = shared_noise(channel, flat, similar, sure=sharing)
-        if autocovariance is not None:
-            return _sharing(autocovariance, flat.share, found)
+        shared = shared_noise(channel, flat, similar, sure=sharing)
+        if shared is not None:
+            return _sharing(shared, flat.share, found)
     if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:  # drawn, not measured
         return ChannelNoise(0.0, 0.0, 0.0, **found)
     if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
@@ -160,15 +166,17 @@ def _line(plane, channel, counts):
     return line if believed else None
 
 
-def _sharing(autocovariance, flat_share, found):
-    """Noise that neighbours share, as strong everywhere."""
+def _sharing(shared, flat_share, found):
+    """Noise that neighbours share."""
+    autocovariance, steady = shared
     centre = tuple(size // 2 for size in autocovariance.shape)
     variance = autocovariance[centre]
     neighbours = np.array([autocovariance[tuple(lag)] for lag in centre + np.eye(2, dtype=int)])
     lags = tuple(float(lag) for lag in np.clip(neighbours / variance, 0.0, 0.95))
     level, known = float(np.sqrt(variance)), {**found, "correlation": lags}
     low, high = level / LEVEL_RATIO_OF_SHARED, level * LEVEL_RATIO_OF_SHARED
-    return ChannelNoise(level, low, high, flat_share, **known, autocovariance=autocovariance)
+    known |= {"steady": steady, "autocovariance": autocovariance}
+    return ChannelNoise(level, low, high, flat_share, **known)
 
 
 def _level(plane, channel, flat, similar, step):
@@ -185,17 +193,41 @@ def _level(plane, channel, flat, similar, step):
         return 0.0, 0.0, float(high), flat_share
     if flat_share < FEW_FLAT_SHARE and _is_texture(similar):
         return 0.0, 0.0, float(high), flat_share
-    if flat_share < MANY_FLAT_SHARE and step:
-        # What weak grain there is may belong to the picture.
-        start, end = GRAIN_STEPS
-        grey_level = min(step, np.ptp(channel) / N_GREY_LEVELS)
-        level *= np.clip((level / grey_level - start) / (end - start), 0.0, 1.0)
-        if level == 0:
-            return 0.0, 0.0, high, flat_share
+    level *= _share_of_noise(level, _grey_level(channel, step), flat_share)
+    if level == 0:
+        return 0.0, 0.0, float(high), flat_share
     n_flat = max(flat_share * channel.size, 1.0)
     error = 2 * 1.2 / np.sqrt(n_flat) + 0.02
     low = 0.0 if flat_share < FEW_FLAT_SHARE else min(low, level) * (1 - error)
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
+
+
+def _share_of_noise(level, grey_level, flat_share):
+    """How much of weak grain is taken for noise: from 0, where it may be the picture's, to 1."""
+    start = np.interp(flat_share, GRAIN_SHARES, GRAIN_LEVELS) * grey_level
+    if start == 0:
+        return 1.0
+    return float(np.clip((level / start - 1) / (SURE_GRAIN_RATIO - 1), 0.0, 1.0))
+
+
+def _grey_level(channel, step):
+    """One of 256 levels between the darkest and the brightest values, or the step if that is less.
+
+    Parameters
+    ----------
+    channel : ndarray
+        Float image without NaN.
+    step : float
+        In which its values come; 0 if they come in none.
+
+    Returns
+    -------
+    float
+        In units of the image.
+    """
+    gaps = np.diff(np.sort(channel, axis=None))
+    span = gaps[gaps < GAP_SHARE * np.ptp(channel)].sum()
+    return min(step or np.inf, span / N_GREY_LEVELS)
 
 
 def _differs_by_place(similar, low, high):

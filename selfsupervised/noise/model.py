@@ -43,6 +43,9 @@ class ChannelNoise:
         of the image.
     step : float
         In which the values come, in units of the image; 0 if they come in none.
+    steady : bool
+        Whether noise that neighbours share is as strong at all brightnesses; of white noise `line`
+        says it.
     autocovariance : ndarray of odd sizes or None
         Covariance of the noise between pixels at each lag, in squared units of the image, lag 0 at
         the centre; None for white noise, and where more than `correlation` cannot be told.
@@ -68,6 +71,7 @@ class ChannelNoise:
     outlier_share: float = 0.0
     line_offsets: tuple[float, ...] = (0.0, 0.0)
     step: float = 0.0
+    steady: bool = True
     # An array, of which "equal" is no yes or no; what it comes to is in `level` and `correlation`.
     autocovariance: Array | None = field(default=None, compare=False, repr=False)
 
@@ -86,7 +90,7 @@ class ChannelNoise:
         shared = self.autocovariance
         if shared is not None:
             shared = shared * (level / self.level) ** 2
-        return replace(self, level=level, line=None, autocovariance=shared)
+        return replace(self, level=level, line=None, steady=True, autocovariance=shared)
 
     def std(self, signal: Any) -> Any:
         """Standard deviation where the clean image is `signal`, in units of the image."""
@@ -111,7 +115,8 @@ class ChannelNoise:
             return "no noise to speak of"
         if self.line is None:
             sure = f" ({self.low:.3g} to {self.high:.3g})"
-            return f"noise of standard deviation {self.level:.3g}{sure}, as strong everywhere"
+            where = "as strong everywhere" if self.steady else "not as strong at all brightnesses"
+            return f"noise of standard deviation {self.level:.3g}{sure}, {where}"
         gain, variance = self.line
         sign = "-" if variance < 0 else "+"
         return (

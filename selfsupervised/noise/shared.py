@@ -8,11 +8,15 @@ the images on which they were measured:
 - noise is as strong in all flat blocks, while texture is weak in some of them;
 - noise has no more power at low frequencies than at middle ones, while what is shown has;
 - noise is left in the differences of blocks that show the same, while structure cancels;
+- noise of a constant level is as strong at all brightnesses, while texture is not;
 - what cameras have smoothed has next to no power at the highest frequencies.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
+from selfsupervised.core.types import Array
 from selfsupervised.noise.spectrum import (
     BLOCK_EDGE_PIXELS,
     FIRST_NOISE_FREQUENCY,
@@ -31,6 +35,10 @@ MIN_LEVEL_RATIO, MIN_CORRELATION, MIN_EVENNESS, MAX_LOW_RATIO = 1.5, 0.2, 0.65, 
 SURE_EVENNESS, MAX_LOW_RATIO_IF_SURE = 0.7, 3.7
 SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS = 0.48, 0.62
 HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
+# As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
+# rises or falls; such noise needs less of the other signs.
+MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
+MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY = 0.4, 7.0
 # Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
 # how strong it may be, in shares of the range of the image.
 MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 15.5, 0.15, 0.02
@@ -45,8 +53,23 @@ QUIETEST, QUIET = 0.1, 0.3
 MIN_SHARED_EDGE_PIXELS = 256  # smaller images hold too few blocks to tell
 
 
+class SharedNoise(NamedTuple):
+    """Noise that neighbours share.
+
+    Parameters
+    ----------
+    autocovariance : ndarray of odd sizes
+        In squared units of the image, lag 0 at the centre.
+    steady : bool
+        Whether it is as strong at all brightnesses.
+    """
+
+    autocovariance: Array
+    steady: bool
+
+
 def shared_noise(channel, flat, similar, sure=False):
-    """Autocovariance of noise that neighbours share.
+    """Noise that neighbours share, if they share any.
 
     Parameters
     ----------
@@ -61,9 +84,8 @@ def shared_noise(channel, flat, similar, sure=False):
 
     Returns
     -------
-    ndarray of odd sizes or None
-        In squared units of the image, lag 0 at the centre; None if they share none, or nobody can
-        tell.
+    SharedNoise or None
+        None if they share none, or nobody can tell.
     """
     edge = BLOCK_EDGE_PIXELS[2]
     if channel.ndim != 2 or min(channel.shape) < MIN_SHARED_EDGE_PIXELS:
@@ -81,7 +103,9 @@ def shared_noise(channel, flat, similar, sure=False):
     larger = autocovariance_of([power_of_flattest(part) for part in large])
     if larger.max() <= MAX_LARGE_LEVEL_RATIO**2 * found.max():
         found = larger
-    return faded(found) if found.max() > 0 else None
+    if not found.max() > 0:
+        return None
+    return SharedNoise(faded(found), _is_steady(powers))
 
 
 def _believed(channel, white_level, similar, cosines, powers, autocovariance):
@@ -94,11 +118,13 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     level = np.sqrt(variance)
     evenness = float(np.median([_evenness(part) for part in cosines]))
     low, middle, highest = _bands(powers)
-    strong = (
-        level > MIN_LEVEL_RATIO * white_level
-        and evenness > MIN_EVENNESS
-        and low < _max_low_ratio(evenness, similar) * middle
+    usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
+    steady = (
+        _is_steady(powers)
+        and evenness > MIN_EVENNESS_IF_STEADY
+        and low < MAX_LOW_RATIO_IF_STEADY * middle
     )
+    strong = level > MIN_LEVEL_RATIO * white_level and (usual or steady)
     weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level
     least, most = SMOOTHED_SIMILAR_CORRELATIONS
     smoothed = (
@@ -123,6 +149,16 @@ def _evenness(cosines):
     power = np.square(cosines[:, total >= FIRST_NOISE_FREQUENCY]).sum(axis=1)
     quietest, quiet = np.quantile(power, (QUIETEST, QUIET))
     return quietest / quiet if quiet > 0 else 0.0
+
+
+def _is_steady(powers):
+    """Whether middle frequencies are as strong at all brightnesses."""
+    strengths = np.sqrt([_bands([power])[1] for power in powers])
+    if not strengths.min() > 0:
+        return False
+    strengths = strengths / strengths.mean()
+    trend, _ = np.polyfit(np.linspace(-0.5, 0.5, len(strengths)), strengths, 1)
+    return bool(np.ptp(np.log(strengths)) < np.log(MAX_STRENGTH_RATIO) and abs(trend) < MAX_TREND)
 
 
 def _bands(powers):

@@ -127,9 +127,31 @@ def test_text_without_noise_stays(missing, rng):
     assert_array_equal(out[~np.isnan(sheet)], sheet[~np.isnan(sheet)])
 
 
-def test_a_photograph_without_noise_stays():
-    clean = camera()
+def photograph(name, edge):
+    image = np.asarray(getattr(data, name)(), float)
+    image = image if image.ndim == 2 else image.mean(axis=-1)
+    return resize(image, (edge, edge), anti_aliasing=True)
+
+
+PHOTOGRAPHS = [("camera", EDGE)] + [
+    (name, 256) for name in ("camera", "clock", "hubble_deep_field", "moon")
+]
+
+
+@pytest.mark.parametrize(("name", "edge"), PHOTOGRAPHS)
+def test_a_photograph_without_noise_stays(name, edge):
+    clean = photograph(name, edge)
     assert_array_equal(ss.denoise(clean), clean)
+
+
+def test_weak_noise_on_the_grain_of_a_photograph():
+    """Grain of up to a few grey levels is the photograph's own; the control has strong noise."""
+    clean = photograph("coins", 256)
+    weak = with_noise(clean, 1.5)
+    assert psnr(ss.denoise(weak), clean) >= psnr(weak, clean) - 0.1
+    part = clean[:EDGE, :EDGE]
+    strong = with_noise(part, 6)
+    assert psnr(ss.denoise(strong), part) >= psnr(strong, part) + 3
 
 
 @pytest.mark.parametrize("image", ["camera", "coins", "moon"])

@@ -11,7 +11,8 @@ from skimage import data
 
 import selfsupervised as ss
 from cases import smooth_image
-from selfsupervised.auto.shared import is_blurred
+from selfsupervised.auto.shared import PRIOR_IF_BLURRED, for_shared_noise, is_blurred
+from selfsupervised.noise import shared
 from selfsupervised.noise.measure import measure_noise
 
 EDGE = 256
@@ -45,6 +46,29 @@ def test_shared_noise_is_found(width, found):
     assert channel.low < 20 < channel.high
     assert min(channel.correlation) > 0.3
     assert "share noise" in channel.describe()
+
+
+def test_noise_that_is_steady_needs_less_of_the_other_signs(monkeypatch):
+    """As strong at all brightnesses, as texture is not; the control does not look at that."""
+    noisy = camera(256) + blurred(1.2, 20, (256, 256))
+    (channel,) = measure_noise(noisy).channels
+    assert channel.autocovariance is not None
+    assert channel.steady
+    monkeypatch.setattr(shared, "_is_steady", lambda powers: False)
+    assert measure_noise(noisy).channels[0].autocovariance is None
+
+
+def test_noise_that_grows_with_the_signal_is_not_steady():
+    clean = 60 * smooth_image((EDGE, EDGE))
+    noise = blurred(1.0, 20, clean.shape)
+    steady, grown = (
+        measure_noise(clean + noise * strength).channels[0]
+        for strength in (1.0, 0.5 + np.clip((clean - clean.min()) / np.ptp(clean), 0, 1))
+    )
+    assert steady.steady
+    assert "as strong everywhere" in steady.describe()
+    assert not grown.steady
+    assert "not as strong at all brightnesses" in grown.describe()
 
 
 def test_along_which_axis():
@@ -129,3 +153,22 @@ def test_weights_of_cameras_are_for_noise_that_is_blurred_along_both_axes():
     assert is_blurred(noise((0.3, 0.3), (0.5, 0.5)))  # what one channel went through, all did
     assert not is_blurred(noise((0.0, 0.7)))
     assert not is_blurred(noise((0.3, 0.3)))
+
+
+def test_weights_of_steady_noise_are_learned_alone():
+    """Half of them are those that are known from other images, where it is not steady: the control.
+
+    A very smooth image is best taken from pixels that lie apart.
+    """
+    clean = 60 * smooth_image((EDGE, EDGE))
+    (channel,) = measure_noise(clean + blurred(1.0, 20, clean.shape)).channels
+    weights = []
+    for steady in (True, False):
+        noise = ss.ImageNoise((replace(channel, steady=steady),))
+        noisy = (clean + blurred(1.0, 20, clean.shape))[:128, :128]
+        stack, worth_it = for_shared_noise(noisy, noise.channels[0], noise, 0)
+        assert worth_it
+        weights.append(stack.weights_)
+    assert weights[1] == pytest.approx(
+        0.5 * weights[0] + 0.5 * np.array(PRIOR_IF_BLURRED), abs=0.02
+    )
