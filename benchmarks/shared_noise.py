@@ -5,10 +5,12 @@
 Grey crops of 256 x 256 from the middle of real and made pairs (the green channel of colours). BM3D
 is told the standard deviation, or the true power spectrum of the very noise that is to be removed,
 which nobody knows: an upper reference. scikit-image's non-local means is calibrated by
-`calibrate_denoiser`, as its documentation shows.
+`calibrate_denoiser`, as its documentation shows. With --steps, a network in place of the peers:
+`RecorruptedDenoiser` with the noise that it measures, and the same told direct neighbours alone.
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 from skimage.restoration import calibrate_denoiser, denoise_nl_means
@@ -16,7 +18,7 @@ from skimage.restoration import calibrate_denoiser, denoise_nl_means
 from benchmarks._shared_pairs import CORRELATED
 from benchmarks.classical import bm3d, psnr, timed
 from benchmarks.report import Report, options
-from selfsupervised import denoise
+from selfsupervised import RecorruptedDenoiser, denoise
 
 EDGE = 256
 NOT_SHARED = ("FMD, confocal", "FMD, two-photon", "N2F, confocal")
@@ -41,6 +43,22 @@ def calibrated(noisy):
     return calibrate_denoiser(noisy, denoise_nl_means, parameters)(noisy)
 
 
+def networks(noisy, steps):
+    """By name, functions without arguments."""
+    made = RecorruptedDenoiser(max_steps=steps)
+
+    def by_neighbours():
+        (channel,) = made.noise_.channels  # of the row before
+        near = replace(made.noise_, channels=(replace(channel, autocovariance=None),))
+        return RecorruptedDenoiser(noise=near, max_steps=steps).fit_transform(noisy[None])[0]
+
+    return {
+        "denoise()": lambda: denoise(noisy),
+        "network": lambda: made.fit_transform(noisy[None])[0],
+        "network, direct neighbours": by_neighbours,
+    }
+
+
 def methods(noisy, clean):
     """By name, functions without arguments."""
     noise = noisy - clean
@@ -54,8 +72,12 @@ def methods(noisy, clean):
 
 
 def main():
-    arguments = options(__doc__, images=(3, "images of each set"))
-    report = Report("shared_noise", arguments.save)
+    arguments = options(
+        __doc__,
+        images=(3, "images of each set"),
+        steps=(0, "of a network in place of the peers; 0 trains none"),
+    )
+    report = Report("shared_noise", arguments.save, "networks" if arguments.steps else "")
     rows, figures = [], {}
     for name in CORRELATED:
         if name in NOT_SHARED:
@@ -63,7 +85,9 @@ def main():
         reached, seconds = {"noisy": []}, {}
         for stem, noisy, clean in crops(name, 1 if arguments.quick else arguments.images):
             reached["noisy"].append(psnr(noisy, clean))
-            for method, run in methods(noisy, clean).items():
+            steps = arguments.steps
+            chosen = networks(noisy, steps) if steps else methods(noisy, clean)
+            for method, run in chosen.items():
                 out, wall, _ = timed(lambda _, run=run: run(), noisy)
                 reached.setdefault(method, []).append(psnr(out, clean))
                 seconds.setdefault(method, []).append(wall)

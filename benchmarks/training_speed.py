@@ -6,8 +6,8 @@ A step is forward, squared error, backward and Adam. Its floating-point operatio
 by torch, as they are for the two peaks that it is compared with: the product of two square
 matrices, and forward and backward of a convolution of 96 features with 3 x 3 pixels, in the
 faster memory format. The fastest repeat counts: what else the machine does can only slow a
-step down. bfloat16 is left out where a convolution is slower in it than in float32, as it is
-without hardware for it.
+step down. With one thread of a CPU, milliseconds are those of CPU time. bfloat16 is left out where
+a convolution is slower in it than in float32, as it is without hardware for it.
 """
 
 import time
@@ -17,21 +17,19 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks._small_networks import NETWORKS as SMALL
 from benchmarks.report import Report, options
 from selfsupervised.networks import (
     DnCNN,
     FilledUNet,
-    Noise2SelfUNet,
     Self2SelfPlusUNet,
     Self2SelfUNet,
     UNet,
 )
 
 NETWORKS = {
-    "Noise2SelfUNet(width=16, depth=3, residual=True), the default": lambda: Noise2SelfUNet(
-        width=16, depth=3, residual=True
-    ),
-    "UNet(width=16, depth=3)": lambda: UNet(width=16, depth=3),
+    "Noise2SelfUNet(width=16, depth=3, residual=True), the default": SMALL["default"],
+    **{name: make for name, make in SMALL.items() if name != "default"},
     "UNet(width=32, depth=4)": lambda: UNet(width=32, depth=4),
     "UNet()": UNet,
     "DnCNN()": DnCNN,
@@ -45,13 +43,15 @@ PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 
 def seconds(run, device, repeats):
     """The fastest of some runs, after one that does not count."""
+    alone = device == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     times = []
     for _ in range(repeats + 1):
-        start = time.perf_counter()
+        start = clock()
         run()
         if device == "cuda":
             torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return min(times[1:])
 
 
@@ -158,13 +158,17 @@ def same_on_both(report, shape):
 
 
 def main():
-    arguments = options(__doc__, compile=(0, "1: also compiled by torch.compile"))
+    arguments = options(
+        __doc__,
+        compile=(0, "1: also compiled by torch.compile"),
+        edge=(128, "of the crops, four (on GPUs 32) a step; 64 by default in training"),
+    )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     report = Report("training_speed", arguments.save, part=device)
     where = torch.cuda.get_device_name() if device == "cuda" else torch.get_num_threads()
     report.line(f"{device}: {where}{'' if device == 'cuda' else ' threads'}")
     repeats = 2 if arguments.quick else 10
-    edge = 64 if arguments.quick and device == "cpu" else 128
+    edge = 64 if arguments.quick and device == "cpu" else arguments.edge
     shape = (4 if device == "cpu" else 32, 1, edge, edge)
     precisions = worthwhile(device)
     if "bfloat16" not in precisions:

@@ -28,7 +28,7 @@ from selfsupervised.partitions.fill import fill_nan
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-MAX_CORRELATION = 0.95  # of neighbours; with 1 all pixels would have the same noise
+MAX_CORRELATION = 0.95  # of neighbours, as in all that is said of noise
 MAX_MEASURED_EDGE = {2: 512, 3: 64}  # of the part of the first image that tells the noise
 
 
@@ -48,8 +48,8 @@ class RecorruptedDenoiser(NetworkDenoiser):
         What the noise of all images is, or the standard deviation of white noise, in units of
         `X`. None measures it in the first image, or the first 512 x 512 pixels (64 x 64 x 64 in
         volumes) of it: as ``estimate_noise(image, "full")``, or, where neighbouring pixels
-        look as if they shared noise, by `noise_autocovariance`. Images of less than about 200
-        pixels an edge cannot tell that.
+        look as if they shared noise, as all lags of `noise_autocovariance`. Images of less than
+        about 200 pixels an edge cannot always tell that.
     alpha : float, default=0.5
         Weight of the noise that is added. The network learns at noise stronger by
         ``sqrt(1 + alpha**2)``, from targets with noise stronger by ``sqrt(1 + 1 / alpha**2)``.
@@ -285,7 +285,11 @@ def noise_of(image, channel_axis):
 
 
 def _as_channel(covariance):
-    """Noise of one channel from its covariance at each lag, lag 0 in the middle."""
+    """Noise of one channel from its covariance at each lag, lag 0 in the middle.
+
+    All lags are told: noise drawn by those of direct neighbours alone reaches farther than that of
+    optics and demosaicking, and what it has too much of is taken out of the image.
+    """
     middle = tuple(size // 2 for size in covariance.shape)
     variance = covariance[middle]
     if variance <= 0:
@@ -294,7 +298,8 @@ def _as_channel(covariance):
     lags = [covariance[tuple(np.add(middle, step))] / variance for step in steps]
     lags = np.clip(lags, 0, MAX_CORRELATION)
     level = float(np.sqrt(variance))
-    return ChannelNoise(level, level, level, correlation=tuple(map(float, lags)))
+    told = {"correlation": tuple(map(float, lags)), "autocovariance": covariance}
+    return ChannelNoise(level, level, level, **told)
 
 
 class RecorruptedLoss(WeightedMSE):

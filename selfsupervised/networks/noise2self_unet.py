@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from selfsupervised.networks._network import Network
-from selfsupervised.networks.precision import in_float32
+from selfsupervised.networks.precision import each_on_its_own, in_float32
 
 LEAKY_SLOPE = 0.01  # of the leaky ReLUs
 
@@ -160,10 +160,10 @@ class Noise2SelfUNet(Network):
         skips = []
         for block, down in zip(self.encoder[:-1], self.down, strict=True):
             skips.append(block(x))
-            x = down(skips[-1])
+            x = each_on_its_own(down, skips[-1])
         x = self.encoder[-1](x)
         for up, block in zip(self.up, self.decoder, strict=True):
-            x = block(torch.cat([up(x), skips.pop()], dim=1))
+            x = block(torch.cat([each_on_its_own(up, x), skips.pop()], dim=1))
         return in_float32(self.head, x) + mean
 
 

@@ -46,6 +46,27 @@ def in_float32(function: Any, *tensors: Any) -> Any:
         return function(*(x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors))
 
 
+def each_on_its_own(layer: Any, x: Any) -> Any:
+    """What a convolution of each feature on its own makes of `x`, in the type of `x`.
+
+    On processors such layers are three to six times as slow in bfloat16 as in float32, and are
+    computed in the latter.
+
+    Parameters
+    ----------
+    layer : torch.nn.Module
+        With as many groups as features.
+    x : tensor
+
+    Returns
+    -------
+    tensor
+    """
+    if x.device.type != "cpu":
+        return layer(x)
+    return in_float32(layer, x).to(x.dtype)
+
+
 def ended_in_float32(layers, x):
     """Output of layers one after the other, the last of them `in_float32`.
 

@@ -68,6 +68,23 @@ def test_a_flash_is_kept_and_stays_in_its_frame(denoised):
     assert height(denoised[1], scene) < 0.85
 
 
+def test_order_by_estimated_risk_is_the_order_by_true_error():
+    """Of one that takes next to nothing for noise, one that is told it, and one that blurs."""
+    noisy, clean, _ = movie()
+    weak, blur = ss.NLRidgeDenoiser(0.2, n_jobs=1), ss.GaussianDenoiser(4.0)
+    denoisers = [quick(), ss.MovieDenoiser(weak, gain=1, variance=0)]
+    denoisers += [ss.MovieDenoiser(blur, gain=1, variance=0, threshold=np.inf)]
+    light = ss.ChannelNoise(3.0, 3.0, 3.0, line=ss.NoiseModel(1.0, 0.0), correlation=(0.0,) * 3)
+    noise = ss.ImageNoise((light,))
+    outs = [denoiser.fit_transform(noisy[None])[0] for denoiser in denoisers]
+    errors = [error(out, clean) for out in outs]
+    risks = [ss.estimated_risk(each, noisy[None], noise=noise) for each in denoisers]
+    assert errors[0] < 0.5 * min(errors[1:])
+    np.testing.assert_array_equal(np.argsort(errors), np.argsort(risks))
+    # Negative control: by what it saw, the one that does next to nothing looks best.
+    assert np.argmin([error(out, noisy) for out in outs]) == 1
+
+
 def test_no_news_in_noise_alone_and_some_where_there_is():
     noise = np.random.default_rng(0).normal(size=(6, 32, 32))
     still = np.zeros_like(noise)

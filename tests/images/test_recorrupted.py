@@ -3,6 +3,7 @@
 """Recorrupted images: independent noise from noise that is known, white or shared."""
 
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -99,6 +100,23 @@ def test_shared_noise_is_measured(rng):
     X = clean + rng.normal(0, 0.2, clean.shape)
     (found,) = ss.RecorruptedDenoiser(**TINY).fit(X[None]).noise_.channels
     assert found.correlation == (0, 0)
+
+
+def test_measured_noise_reaches_no_farther_than_it_does(rng):
+    """Beyond direct neighbours, which share a half of it, there is nothing in common."""
+    noise = 3 * shared_noise(rng, (12, 128, 128))
+    denoiser = ss.RecorruptedDenoiser(**TINY).fit(noise[:1])
+    y = noise.astype(np.float32)[:, None] / denoiser.scale_
+
+    def together():
+        seen, (judged, _) = denoiser.scheme(y, rng, 0.5)
+        return abs(np.mean(seen * np.roll(judged, 2, -1)))
+
+    assert together() < 0.05
+    # Negative control: by the neighbours alone, noise that reaches farther is drawn.
+    (kind,) = denoiser.noise_.channels
+    denoiser.noise_ = ss.ImageNoise((replace(kind, autocovariance=None),))
+    assert together() > 0.15
 
 
 def test_shared_noise_is_removed_and_decides_nothing(clean, rng):

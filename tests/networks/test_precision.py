@@ -10,7 +10,7 @@ from torch import nn  # noqa: E402
 
 from selfsupervised.networks import FilledUNet, Noise2SelfUNet, in_float32  # noqa: E402
 from selfsupervised.networks.filled import Filled  # noqa: E402
-from selfsupervised.networks.precision import ended_in_float32  # noqa: E402
+from selfsupervised.networks.precision import each_on_its_own, ended_in_float32  # noqa: E402
 
 BFLOAT16 = torch.autocast("cpu", torch.bfloat16)
 
@@ -74,3 +74,16 @@ def test_filled_images_are_exact():
     expected = filled(x)
     with BFLOAT16:
         assert torch.equal(filled(x), expected)
+
+
+def test_features_on_their_own_are_computed_in_float32_on_processors():
+    torch.manual_seed(0)
+    layer, x = nn.Conv2d(4, 4, 2, stride=2, groups=4), torch.randn(1, 4, 8, 8).bfloat16()
+    with BFLOAT16:
+        found, rough = each_on_its_own(layer, x), layer(x)
+    exact = layer(x.float()).bfloat16()
+    assert found.dtype == torch.bfloat16 and torch.equal(found, exact)
+    # Negative control: by itself it has weights of three digits.
+    assert not torch.equal(rough, exact)
+    x = x.float()
+    assert torch.equal(each_on_its_own(layer, x), layer(x))
