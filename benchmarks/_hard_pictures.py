@@ -12,7 +12,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
-from skimage import data
+from skimage import data, draw
 from skimage.draw import disk
 from skimage.transform import resize
 
@@ -118,6 +118,58 @@ def colour_like(edge):
     return np.stack([camera * 200 + 500, coins + 100, moon * 0.02 + 1], axis=-1)
 
 
+def fringes(edge, period, slope=0.0):
+    """Of one period in pixels, along rows or slanted."""
+    y, x = np.mgrid[:edge, :edge]
+    return 127 + 100 * np.sin(2 * np.pi * (x + slope * y) / period)
+
+
+def zone_plate(edge):
+    """Fringes of all periods from the whole image to three pixels."""
+    y, x = np.mgrid[:edge, :edge] - edge / 2
+    return 127 + 110 * np.cos((x**2 + y**2) * np.pi / edge / 1.2)
+
+
+def barcode(edge):
+    """Bars of one to four pixels."""
+    rng = np.random.default_rng(3)
+    bars = np.repeat(rng.integers(0, 2, edge), rng.integers(1, 5, edge))[:edge]
+    return 20 + 215.0 * np.tile(bars, (edge, 1))
+
+
+def siemens_star(edge):
+    """Sectors that narrow to less than a pixel."""
+    y, x = np.mgrid[:edge, :edge] - edge / 2
+    return 127 + 110 * np.sign(np.sin(24 * np.arctan2(y, x)))
+
+
+def beads(edge, width):
+    """Blurred points, one in 150 pixels."""
+    rng = np.random.default_rng(1)
+    points = np.zeros((edge, edge))
+    n = edge * edge // 150
+    np.add.at(points, tuple(rng.integers(0, edge, (2, n))), rng.uniform(50, 200, n))
+    return 10 + gaussian_filter(points, width) * 2 * np.pi * width**2
+
+
+def filaments(edge):
+    """Blurred lines that cross, as those of a cell's skeleton."""
+    rng = np.random.default_rng(2)
+    lines = np.zeros((edge, edge))
+    for _ in range(edge // 4):
+        lines[draw.line(*rng.integers(0, edge, 4))] = rng.uniform(80, 250)
+    return 20 + 2.5 * gaussian_filter(lines, 1.0)
+
+
+def fractal(edge, power):
+    """A rough surface, of a spectrum that falls with a power of the frequency."""
+    frequency = np.hypot(*np.meshgrid(*[np.fft.fftfreq(edge)] * 2))
+    frequency[0, 0] = 1.0
+    noise = np.fft.fft2(np.random.default_rng(0).normal(size=(edge, edge)))
+    surface = np.fft.ifft2(noise * frequency**-power).real
+    return 255 * (surface - surface.min()) / np.ptp(surface)
+
+
 IMAGES = {
     "stars": stars,
     "wide stars": lambda edge: stars(edge, 1.0),
@@ -146,6 +198,14 @@ IMAGES = {
     "fine checkerboard": lambda edge: 30 + 200.0 * ((np.indices((edge, edge)) // 2).sum(0) % 2),
     "flat": lambda edge: np.full((edge, edge), 100.0),
     "border": bordered,
+    "fringes 3": lambda edge: fringes(edge, 3.1),
+    "fringes 8": lambda edge: fringes(edge, 8.0, 0.5),
+    "zone plate": zone_plate,
+    "barcode": barcode,
+    "Siemens star": siemens_star,
+    "beads": lambda edge: beads(edge, 1.0),
+    "filaments": filaments,
+    "fractal": lambda edge: fractal(edge, 1.5),
 }
 
 

@@ -3,6 +3,7 @@
 """From one image, and a method by name, to what is to be done to images like it."""
 
 import time
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from selfsupervised.auto.choose import MIN_SHARE, choose
 from selfsupervised.auto.crops import sample
 from selfsupervised.auto.explain import in_words
 from selfsupervised.auto.families import members, search_members
+from selfsupervised.auto.level_again import measured_again
 from selfsupervised.auto.look import look_at
 from selfsupervised.auto.shared import for_shared_noise, shared_in_words
 from selfsupervised.auto.threads import in_all_threads
@@ -106,6 +108,8 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
         return _without_network(decision, budget_s)
     if channel_axis is not None and not show_the_same(known, noise):
         return _each_channel(image, noise, loss=loss, random_state=random_state, **options)
+    look = replace(look, noise=measured_again(known, noise, budget_s))
+    noise = look.noise
     crops, tried = sample(known, channel_axis), in_all_threads(candidates(known, noise))
     seed = as_seed(random_state)
     with part(0, 2, "comparing candidates"):
@@ -116,8 +120,8 @@ def _auto(image, channel_axis, *, loss, n_jobs, random_state, budget_s, verbose)
     why = in_words(look, search, share)
     if budget_s is not None:
         seconds = budget_s - (time.monotonic() - start)
-        made_for_it = search.best_index_ == 0 and share == 1
-        denoiser, told = beside(denoiser, known, noise, seconds, seed, verbose, made_for_it)
+        whole = share == 1 and not isinstance(denoiser, FunctionDenoiser)
+        denoiser, told = beside(denoiser, known, noise, seconds, seed, verbose, whole)
         why = f"{why}\n{told}"
     if verbose:
         print(why)

@@ -151,11 +151,12 @@ def denoise(
     budget_s : float, default=None
         Seconds that "auto" may take, about. When they are over, no further candidate is tried;
         the first, made to fit the noise, always is, and what is chosen is then applied, however
-        long it takes. If that is the first and some are left, a network is trained in them
-        beside it, where neighbours share no noise (2-D, edges of 64 pixels or more, extra
-        `networks`), and mixed with it by least estimated error; `why_` of the `AutoDenoiser`
-        says with which weight, or why not. By default all candidates are tried, and no network
-        is trained. With a budget, the result may depend on the speed of the machine.
+        long it takes. If some are left, a network is trained in them beside it, where
+        neighbours share no noise (2-D, edges of 64 pixels or more, extra `networks`), and mixed
+        with it by least estimated error; in grey it begins with weights learned from drawn
+        images. `why_` of the `AutoDenoiser` says with which weight, or why not. By default all
+        candidates are tried, and no network is trained. With a budget, the result may depend on
+        the speed of the machine.
     verbose : int, default=0
         0 prints nothing; from 1 on, each candidate with its loss and what was chosen are
         printed, and the training of a network shows how far it is.

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network beside the denoiser that was made for the noise, trained for what is left of a time.
 
-It learns from what that denoiser made of the image, taken for clean, with noise drawn anew in each
-step. Most of the time it does so for a noisier image (recorruption), whose opposite then says with
-which weight its output is to be mixed with that of the denoiser. The rest of the time it goes on
-with the mixture of both for the image itself.
+In grey it begins with what it learned from dead leaves. Then it learns from what that denoiser made
+of the image, taken for clean, with noise drawn anew in each step, and in the end from pairs of the
+noisy image itself. Most of the time it does so for a noisier image (recorruption), whose opposite
+then says with which weight its output is to be mixed with that of the denoiser. The rest of the
+time it goes on with the mixture of both for the image itself.
 """
 
 import time
@@ -27,19 +28,21 @@ PATCH_EDGE, BATCH_SIZE, N_VIEWS = 64, 4, 8
 TRIAL_STEPS = 8  # by which it is known how long a step takes
 MIN_STEPS = 200  # with fewer the network is not worth its time
 MAX_STEPS = 20_000
-LR, LATER_LR = 3e-3, 1e-3  # the second for a network that goes on
+LR, LATER_LR, PAIRS_LR = 3e-3, 1e-3, 1e-3
+TRIAL: dict = {"alpha": 1.0, "lr": 1e-4, "warm_start": True}
+PAIRS_SHARE = 0.6  # of the steps, with the noisy image itself
 PASSES = 3  # that a step takes, where applying a network takes one
 WEIGHING_SHARE = 0.65  # of the steps, on the noisier image
 # The denoiser is applied more carefully, at so many times its time, where that is a small share.
-CAREFUL_TIMES, MAX_CAREFUL_SHARE = 4, 0.15
-SPARE_SHARE = 0.1  # of the time, as steps do not take equally long
+CAREFUL_TIMES, MAX_CAREFUL_SHARE = 4, 0.3
+SPARE_SHARE = 0.05  # of the time, as steps do not take equally long
 # Beside the image: itself at half the size, and at least so many images of leaves.
 N_LEAVES, LEAVES_EDGE = 6, 192
 MIN_EDGE_PIXELS = 64
 NOT_FOR_OTHER_NOISE = "network: not used, as it is for white noise of known strength"
 # Weights, and their standard deviations, of networks trained for a minute in a dozen trials, and of
 # a last pass that their mixture leads.
-USUAL, USUAL_OF_PASS, MIN_WEIGHT = (0.3, 0.12), (0.7, 0.5), 0.05
+USUAL, USUAL_OF_PASS, MIN_WEIGHT = (0.4, 0.12), (0.7, 0.5), 0.05
 
 
 class WithNetwork(ImageDenoiser):
@@ -64,6 +67,8 @@ class WithNetwork(ImageDenoiser):
         Of the network.
     pass_weight_ : float
         Of the denoiser's last pass, which their mixture leads.
+    n_steps_ : int
+        That the network took.
     more_ : bool
         Whether there was time for more than `denoiser`.
     why_ : str
@@ -92,13 +97,17 @@ class WithNetwork(ImageDenoiser):
         tags.requires_fit = True
         return tags
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the image that it was fitted on, and what became of it."""
+        return {**super().__getstate__(), "_known": None}
+
     def fit(self, X, y=None):
         """Train the network on the first image, if there is time, and find its weight."""
         end = time.monotonic() + self.seconds
         image = self._check(X).data[0]
         self.denoiser_ = clone(self.denoiser).fit(X)
         self.network_, self.weight_, self.pass_weight_ = None, 0.0, 0.0
-        self.more_, self._known = False, None
+        self.more_, self.n_steps_, self._known = False, 0, None
         problem = self._problem(image) or self._train(image, end)
         self.why_ = f"network: {problem}"
         return self
@@ -120,7 +129,7 @@ class WithNetwork(ImageDenoiser):
         if CAREFUL_TIMES * seconds < MAX_CAREFUL_SHARE * self.seconds:
             slow, seconds = careful(clone(slow)).fit(image[None]), CAREFUL_TIMES * seconds
         rng = np.random.default_rng(self.random_state)
-        network, step_seconds = self._started(self._lessons(pilot, rng), strength)
+        network, step_seconds = self._started(self._lessons(pilot, rng))
         # To come: the denoiser once and a pass more, the network on three images.
         applied = N_VIEWS * image.size / (PASSES * BATCH_SIZE * PATCH_EDGE**2) * step_seconds
         left = (1 - SPARE_SHARE) * (end - time.monotonic() - 1.5 * seconds - 3 * applied)
@@ -130,7 +139,9 @@ class WithNetwork(ImageDenoiser):
         self.denoiser_ = slow
         first = int(WEIGHING_SHARE * n_steps)
         with part(1, 4, "training a network"):
-            _go_on(network, self._lessons(pilot, rng), first, LR)
+            lessons, start = self._lessons(pilot, rng), time.monotonic()
+            network = self._taught(network, lessons, seen, strength, first, LR)
+            step_seconds = max((time.monotonic() - start) / first, step_seconds / 2)
         output = _applied(network, seen)
         self.more_, self.weight_ = True, weight_of(output, pilot, judged, *USUAL)
         if isinstance(raised, NLRidgeDenoiser):
@@ -142,16 +153,17 @@ class WithNetwork(ImageDenoiser):
                 f"not used, as after {first} steps it was not sure to improve the result; the "
                 f"denoiser was applied with more care"
             )
-        self.network_ = network
         with part(2, 4, "mixing it with the denoiser"):
-            self._known = image, _applied(self.denoiser_, image)
+            self.network_, self._known = network, (image, _applied(self.denoiser_, image))
             better = self._mixed(image)
         left = (1 - SPARE_SHARE) * (end - time.monotonic() - 0.5 * seconds - applied)
         rest = int(np.clip(left / step_seconds, 1, MAX_STEPS))
         with part(3, 4, "training the network further"):
-            _go_on(network.set_params(alpha=1.0), self._lessons(better, rng), rest, LATER_LR)
+            lessons = self._lessons(better, rng)
+            self.network_ = self._taught(network, lessons, image, 1.0, rest, LATER_LR)
+        self.n_steps_ = first + rest
         return (
-            f"{self.weight_:.0%} of a network that learned for {first + rest} steps from the "
+            f"{self.weight_:.0%} of a network that learned for {self.n_steps_} steps from the "
             f"result and fresh noise, {1 - self.weight_:.0%} of the denoiser"
         )
 
@@ -162,24 +174,40 @@ class WithNetwork(ImageDenoiser):
             f"fewer than {MIN_STEPS} do not pay"
         )
 
-    def _started(self, lessons, strength):
+    def _started(self, lessons):
         """A new network after a few steps, and the seconds that one takes."""
-        module = import_module("selfsupervised.images._taught")
-        network = module.TaughtDenoiser(
-            noise=self.noise,
-            alpha=strength,
-            patch_size=PATCH_EDGE,
-            batch_size=BATCH_SIZE,
-            held_out=0.0,
-            warm_start=True,
-            channel_axis=self.channel_axis,
-            random_state=self.random_state,
-            max_steps=1,
-        )
+        network = self._learner("TaughtDenoiser", max_steps=1, **TRIAL)
         network.fit(lessons)  # the first takes longer
         start = time.monotonic()
         network.set_params(max_steps=TRIAL_STEPS).fit(lessons)
         return network, (time.monotonic() - start) / TRIAL_STEPS
+
+    def _taught(self, network, lessons, noisy, strength, n_steps, lr):
+        """The network after more steps, the last of them with pairs of the noisy image itself."""
+        # Pairs teach a network that knows much already, as that of one channel does.
+        paired = self.channel_axis is None and not self.noise.channels[0].grows
+        n_pairs = int(PAIRS_SHARE * n_steps) if paired else 0
+        options = {"alpha": strength, "max_steps": n_steps - n_pairs, "lr": lr}
+        network = self._learner("TaughtDenoiser", network, **options).fit(lessons)
+        if not n_pairs:
+            return network
+        noise = self.noise.as_strong_as(strength * self.noise.channels[0].level)
+        options = {"noise": noise, "max_steps": n_pairs, "lr": PAIRS_LR}
+        return self._learner("RecorruptedDenoiser", network, **options).fit(noisy[None])
+
+    def _learner(self, name, before=None, **options):
+        """What trains a network, that of another one or a new one."""
+        module = import_module("selfsupervised.images._taught")
+        options = {
+            "noise": self.noise,
+            "patch_size": PATCH_EDGE,
+            "batch_size": BATCH_SIZE,
+            "held_out": 0.0,
+            "channel_axis": self.channel_axis,
+            "random_state": self.random_state,
+            **options,
+        }
+        return getattr(module, name)(before and before.net_.module_.network, **options)
 
     def _lessons(self, pilot, rng):
         """What the network learns from, taken for clean."""
@@ -190,7 +218,7 @@ class WithNetwork(ImageDenoiser):
         n_leaves = max(N_LEAVES, round(n_pixels / LEAVES_EDGE**2))
         times = max(round(n_leaves * LEAVES_EDGE**2 / n_pixels), 1)
         leaves = [dead_leaves(pilot, LEAVES_EDGE, rng) for _ in range(n_leaves)]
-        return [pilot] * times + [half] * (2 * times) + leaves
+        return [pilot] * (2 * times) + [half] * (2 * times) + leaves
 
     def _problem(self, image):
         """Why no network can be trained, in words; None if one can."""
@@ -231,7 +259,7 @@ def careful(denoiser):
     return denoiser.set_params(**new)
 
 
-def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
+def beside(denoiser, image, noise, seconds, random_state, verbose, whole):
     """A denoiser with a network beside it, where that helps.
 
     Parameters
@@ -243,8 +271,8 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
     seconds : float
         What is left.
     random_state, verbose : int
-    made_for_it : bool
-        Whether it was made for the noise, and is to be applied as it is.
+    whole : bool
+        Whether all of its output is taken, and none of the noisy image.
 
     Returns
     -------
@@ -253,8 +281,8 @@ def beside(denoiser, image, noise, seconds, random_state, verbose, made_for_it):
     why : str
         What was done, in a sentence.
     """
-    if not made_for_it:
-        return denoiser, "network: not used, as something else than the first candidate was chosen"
+    if not whole:
+        return denoiser, "network: not used, as of the denoised image only a part is taken"
     both = WithNetwork(
         denoiser,
         noise=noise,
@@ -294,10 +322,6 @@ def weight_of(output, other, judged, usual, spread):
     sure = spread**2 / (spread**2 + error**2)
     weight = sure * found + (1 - sure) * usual
     return float(min(weight, 1.0)) if weight > MIN_WEIGHT else 0.0
-
-
-def _go_on(network, lessons, n_steps, lr):
-    network.set_params(max_steps=n_steps, lr=lr).fit(lessons)
 
 
 def _applied(denoiser, image):

@@ -22,6 +22,7 @@ from selfsupervised.noise.flat_places import (
 from selfsupervised.noise.outliers import usual
 
 WINDOW_PIXELS = 3  # narrow, as the gaps between lines of text are
+A_LITTLE_MORE_RATIO = 10.0
 MAX_SLOPE_RATIO = 2.0  # of the squared slope to what noise alone explains; noise has more in 6 %
 MIN_FLAT_PIXELS, MANY_FLAT_PIXELS = 100, 500
 # With fewer flat places, places that bend no more than noise does are looked for.
@@ -40,10 +41,14 @@ class FlatLevel(NamedTuple):
     share : float
         Of the pixels that are flat but for such noise; 0 if there are too few, and the level
         that of the flattest, an upper bound.
+    between : float
+        Pixels that vary a little more than such noise does, for each one that is flat. What was
+        drawn, or is noisy indeed, has few; where they are many, so is fine structure.
     """
 
     level: float
     share: float
+    between: float = np.inf
 
 
 def flat_level(channel, counts, scattered=False):
@@ -114,4 +119,5 @@ def _agreeing(detail, explained):
         former, level = level, normal_mad(detail[flat])
         if abs(level - former) < 0.003 * former:
             break
-    return FlatLevel(level, float(flat.mean()))
+    more = ~flat & (explained <= A_LITTLE_MORE_RATIO * level**2)
+    return FlatLevel(level, float(flat.mean()), float(more.sum() / flat.sum()))

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 
+from selfsupervised.noise.flat_places import normal_mad
+
 MIN_STANDARD_ERRORS = 3.0
 MIN_OFFSET_SHARE = 0.15  # of the noise's standard deviation; less is not seen
 MIN_LINES = 32
@@ -23,6 +25,11 @@ MODE_STARTS, N_SHIFTS = (0.1, 0.3, 0.5, 0.7, 0.9), 8
 MIN_CORRELATION_OF_HALVES = 0.5
 MIN_OFFSET_OF_TYPICAL = 0.5
 SLOW_LINES = 6.0  # standard deviation in lines of what counts as slow
+# Fringes and gratings are constant along lines, too. Offsets are no more than a few times as strong
+# as the noise, and no band of a tenth of the frequencies holds most of their power.
+MAX_OFFSET_LEVELS = 4.0
+BAND_SHARE, MAX_POWER_IN_BAND = 0.1, 0.5
+MIN_LESSENED_SHARE = 0.75
 
 
 def line_offsets(channel, axis, level):
@@ -61,15 +68,48 @@ def line_offsets(channel, axis, level):
     bounded = np.clip(steps, -most, most)
     if not -np.mean(bounded[1:] * bounded[:-1]) > (MIN_OFFSET_OF_TYPICAL * typical) ** 2:
         return none
-    # Both halves of a line have its offset; noise that neighbours share differs between them.
-    halves = [_modes(half, MODE_WIDTH * level) for half in np.array_split(differences, 2, axis=1)]
-    if _robust_correlation(*halves) < MIN_CORRELATION_OF_HALVES:
+    if not _all_along(differences, MODE_WIDTH * level):
         return none
     # Steps over one line are known already.
     apart = [_modes(lines[lag:] - lines[:-lag], MODE_WIDTH * level) for lag in LAGS[1:]]
     found = _fitting([steps, *apart], typical, np.sqrt(2) * noise)
     found = found - gaussian_filter1d(found, SLOW_LINES, mode="nearest")
+    # Noise that neighbours share is stronger than differences of next neighbours say.
+    rest = normal_mad(differences - steps[:, None]) / np.sqrt(2)
+    if found.std() > MAX_OFFSET_LEVELS * max(level, rest) or _is_periodic(found):
+        return none
+    if not _lessens(differences, np.diff(found)):
+        return none
     return (found - found.mean()).astype(channel.dtype)
+
+
+def _all_along(differences, width):
+    """Whether lines differ by the same along all of their length.
+
+    Noise that neighbours share differs between the halves of a line, and fringes that are
+    symmetric between the inner and the outer parts.
+    """
+    quarters = np.array_split(differences, 4, axis=1)
+    for first, second in ((0, 1), (0, 3)):
+        one = np.concatenate([quarters[first], quarters[second]], axis=1)
+        rest = [quarter for k, quarter in enumerate(quarters) if k not in (first, second)]
+        other = np.concatenate(rest, axis=1)
+        alike = _robust_correlation(_modes(one, width), _modes(other, width))
+        if alike < MIN_CORRELATION_OF_HALVES:
+            return False
+    return True
+
+
+def _lessens(differences, steps):
+    """Whether most of the power of the steps goes when they are subtracted from the differences."""
+    return np.mean(differences.mean(axis=1) * steps) > MIN_LESSENED_SHARE * np.mean(steps**2)
+
+
+def _is_periodic(offsets):
+    """Whether a narrow band of frequencies holds most of their power."""
+    power = np.square(np.abs(np.fft.rfft(offsets - offsets.mean())))
+    width = max(2, round(BAND_SHARE * len(power)))
+    return bool(np.convolve(power, np.ones(width)).max() > MAX_POWER_IN_BAND * power.sum())
 
 
 def _robust_correlation(a, b):

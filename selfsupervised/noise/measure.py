@@ -34,6 +34,7 @@ FEW_FLAT_SHARE = 0.01
 # Unless the noise is white and of different strength: levels of flat and other places, correlation
 # of similar blocks and their level, both as shares of the higher level.
 MIN_PLACES_RATIO, MAX_SIMILAR_IF_WHITE, MIN_SIMILAR_LEVEL_RATIO = 2.0, 0.12, 0.6
+MAX_SIMILAR_LEVEL_RATIO = 1.04
 FEW_FLAT_ERROR, MOST_FLAT_SHARE = 0.1, 0.5
 # Values in steps: a level below half a step is rounding, or a little less where it is seen in many
 # flat places, which rounding alone leaves constant. Photographs come in steps, and have a
@@ -43,9 +44,11 @@ MANY_FLAT_SHARE = 0.15
 # Without flat places, a level of less than this share of the range is as good as none.
 MIN_LEVEL_SHARE = 0.002
 ROUNDED_STEPS, MIN_ROUNDED_SHARE, ROUNDED_SMOOTHING_PIXELS = 0.9, 0.02, 1.5
-# Grain in grey levels, over the share of flat places: below it, what is seen may belong to the
-# picture; noise counts in full from so many times as much on.
-GRAIN_SHARES, GRAIN_LEVELS = (0.15, 0.2, 0.5, 0.55), (2.8, 1.0, 1.0, 0.0)
+# Grain in grey levels, over the share of flat places, and over how many pixels for each of them
+# vary a little more: below the lesser, what is seen may belong to the picture; noise counts in full
+# from so many times as much on.
+GRAIN_SHARES, GRAIN_BY_SHARE = (0.18, 0.23, 0.5, 0.55), (2.8, 1.0, 1.0, 0.0)
+GRAIN_BETWEEN, GRAIN_BY_BETWEEN = (0.8, 1.1, 1.5, 1.8), (0.0, 1.0, 1.0, 2.8)
 SURE_GRAIN_RATIO = 1.2
 # A grey level is a part of the range of the values, less gaps in it, as between ink and paper, or a
 # border and what it surrounds.
@@ -54,6 +57,8 @@ N_GREY_LEVELS, GAP_SHARE = 255, 0.1
 MIN_SHARING_PARTS = 2
 # Of noise that neighbours share, the level is known to about this factor.
 LEVEL_RATIO_OF_SHARED = 1.3
+# What neighbours share and is weaker, in grey levels, may be fine texture.
+MIN_SHARED_GREY_LEVELS = 4.0
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
 # Without flat places, what differs between blocks that are alike is texture from here on.
@@ -138,7 +143,7 @@ def noise_of_plane(cleaned, sharing=False):
     if channel.ndim > 1:
         flat = flat_level(channel, counts, scattered)
     else:
-        flat = FlatLevel(noise_level(channel), 1.0)
+        flat = FlatLevel(noise_level(channel), 1.0, 0.0)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
         shared = shared_noise(channel, flat, similar, sure=sharing)
@@ -154,8 +159,12 @@ def noise_of_plane(cleaned, sharing=False):
         low, high = (1 - FEW_FLAT_ERROR) * level, max(high, (1 + FEW_FLAT_ERROR) * level)
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
-    line = _line(plane, channel, counts) if channel.ndim > 1 else None
     found["correlation"] = _correlation(plane, similar)
+    weak = level < MIN_SHARED_GREY_LEVELS * _grey_level(channel, found["step"])
+    if weak and any(found["correlation"]):
+        found["correlation"] = (0.0,) * plane.ndim
+        return ChannelNoise(0.0, 0.0, high, flat_share, **found)
+    line = _line(plane, channel, counts) if channel.ndim > 1 else None
     return ChannelNoise(level, low, high, flat_share, line, **found)
 
 
@@ -182,7 +191,7 @@ def _sharing(shared, flat_share, found):
 def _level(plane, channel, flat, similar, step):
     """Level, its interval, and the share of flat places."""
     high = noise_level(plane)  # not of the channel, where what was missing is filled, smoothly
-    low, flat_share = flat
+    low, flat_share, _ = flat
     level = high if high <= MAX_TEXTURE_RATIO * low else low
     if flat_share < MOST_FLAT_SHARE and _differs_by_place(similar, low, high):
         return float(high), 0.0, float(high) * (1 + FEW_FLAT_ERROR), float(flat_share)
@@ -193,7 +202,8 @@ def _level(plane, channel, flat, similar, step):
         return 0.0, 0.0, float(high), flat_share
     if flat_share < FEW_FLAT_SHARE and _is_texture(similar):
         return 0.0, 0.0, float(high), flat_share
-    level *= _share_of_noise(level, _grey_level(channel, step), flat_share)
+    if not _differs_by_white(similar, level):
+        level *= _share_of_noise(level, _grey_level(channel, step), flat)
     if level == 0:
         return 0.0, 0.0, float(high), flat_share
     n_flat = max(flat_share * channel.size, 1.0)
@@ -202,9 +212,18 @@ def _level(plane, channel, flat, similar, step):
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
 
 
-def _share_of_noise(level, grey_level, flat_share):
+def _differs_by_white(similar, level):
+    """Whether blocks that are alike differ by white noise of this level, and by nothing else."""
+    white = bool((np.abs(similar.correlation) < MAX_SIMILAR_IF_WHITE).all())
+    return white and similar.level < MAX_SIMILAR_LEVEL_RATIO * level
+
+
+def _share_of_noise(level, grey_level, flat):
     """How much of weak grain is taken for noise: from 0, where it may be the picture's, to 1."""
-    start = np.interp(flat_share, GRAIN_SHARES, GRAIN_LEVELS) * grey_level
+    if flat.level > MAX_TEXTURE_RATIO * level:  # then they are flat but for more than this
+        flat = FlatLevel(level, 0.0)
+    by_share = np.interp(flat.share, GRAIN_SHARES, GRAIN_BY_SHARE)
+    start = min(by_share, np.interp(flat.between, GRAIN_BETWEEN, GRAIN_BY_BETWEEN)) * grey_level
     if start == 0:
         return 1.0
     return float(np.clip((level / start - 1) / (SURE_GRAIN_RATIO - 1), 0.0, 1.0))

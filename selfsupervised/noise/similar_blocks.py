@@ -13,6 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter
 
+from selfsupervised.core.scale import in_unit
+
 BLOCK_EDGE_PIXELS = 12
 N_BLOCKS = 500
 MAX_CANDIDATES = 6000
@@ -34,7 +36,9 @@ class SimilarBlocks:
     """
 
     def __init__(self, channel, random_state=0):
-        self.channel, self.random_state = channel, random_state
+        self.random_state = random_state
+        # Squares of very large and very small numbers have no room in float32.
+        self.channel, self.unit = in_unit(channel)
 
     @cached_property
     def differences(self):
@@ -53,7 +57,7 @@ class SimilarBlocks:
         found = self.differences
         if found is None:
             return np.nan
-        return float(np.median(np.sqrt(np.square(found).mean(axis=(1, 2)) / 2)))
+        return self.unit * float(np.median(np.sqrt(np.square(found).mean(axis=(1, 2)) / 2)))
 
 
 def _differences(channel, random_state):

@@ -257,6 +257,35 @@ def test_one_huge_edge_does_not_rule(value):
     assert reached >= psnr(told(noisy, 15), clean, ~outside) - 0.5
 
 
+def grating(edge=EDGE):
+    return 127 + 100 * np.sin(2 * np.pi * np.arange(edge) / 3.1) * np.ones((edge, 1))
+
+
+def zone_plate(edge=EDGE):
+    y, x = np.indices((edge, edge)) - edge / 2
+    return 127 + 110 * np.cos((x**2 + y**2) * np.pi / edge / 1.2)
+
+
+def weak_fringes(edge=EDGE):
+    return 127 + 30 * np.sin(2 * np.pi * np.arange(edge) / 5.3) * np.ones((edge, 1))
+
+
+@pytest.mark.filterwarnings("ignore::selfsupervised.CorrelatedNoiseWarning")
+@pytest.mark.parametrize("sigma", [0.0, 0.7, 15.0])
+@pytest.mark.parametrize("fringes", [grating, zone_plate, weak_fringes])
+def test_fringes_are_no_offsets_of_lines(fringes, sigma):
+    """They are constant along lines, too, or the same in both halves."""
+    clean = fringes()
+    noisy = with_noise(clean, sigma)
+    out = ss.denoise(noisy)
+    if sigma == 0:
+        assert_array_equal(out, noisy)
+    else:
+        assert psnr(out, clean) >= psnr(noisy, clean)
+    if sigma == 15:
+        assert psnr(out, clean) >= psnr(noisy, clean) + 4
+
+
 def test_offsets_of_rows():
     clean = camera(128)
     noisy = with_noise(clean, 10) + np.random.default_rng(7).normal(0, 10, (128, 1))
