@@ -33,12 +33,15 @@ MAX_FLAT_SHARE, MIN_SIMILAR_CORRELATION = 0.1, 0.1
 # quietest three tenths, and low frequencies over middle ones, more where blocks are surely alike.
 MIN_LEVEL_RATIO, MIN_CORRELATION, MIN_EVENNESS, MAX_LOW_RATIO = 1.5, 0.2, 0.65, 1.9
 SURE_EVENNESS, MAX_LOW_RATIO_IF_SURE = 0.7, 3.7
-SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS = 0.48, 0.62
+SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS, MAX_ALONG_OTHER = 0.48, 0.62, 0.25
 HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
 # As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
 # rises or falls; such noise needs less of the other signs.
 MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
 MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY = 0.4, 7.0
+# Any noise has a white part; what has none was drawn or made smaller. And what is most of an image
+# and shared far is its texture.
+MAX_RATIO_TO_WHITE, MAX_SHARE_OF_IMAGE, MAX_CORRELATION_IF_MOST = 300.0, 0.85, 0.7
 # Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
 # how strong it may be, in shares of the range of the image.
 MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 15.5, 0.15, 0.02
@@ -103,7 +106,7 @@ def shared_noise(channel, flat, similar, sure=False):
     larger = autocovariance_of([power_of_flattest(part) for part in large])
     if larger.max() <= MAX_LARGE_LEVEL_RATIO**2 * found.max():
         found = larger
-    if not found.max() > 0:
+    if not found.max() > 0 or (not sure and _is_surface(channel, found)):
         return None
     return SharedNoise(faded(found), _is_steady(powers))
 
@@ -111,11 +114,11 @@ def shared_noise(channel, flat, similar, sure=False):
 def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     """Whether this is noise, and not texture."""
     variance = autocovariance.max()
-    centre = autocovariance.shape[0] // 2
-    neighbours = autocovariance[centre + 1, centre], autocovariance[centre, centre + 1]
-    if not max(neighbours) > MIN_CORRELATION * variance:
+    if not _of_neighbours(autocovariance) > MIN_CORRELATION:
         return False
     level = np.sqrt(variance)
+    if not level < MAX_RATIO_TO_WHITE * white_level:
+        return False
     evenness = float(np.median([_evenness(part) for part in cosines]))
     low, middle, highest = _bands(powers)
     usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
@@ -136,8 +139,22 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     return bool(strong or smoothed)
 
 
+def _of_neighbours(autocovariance):
+    """Correlation at one pixel, along the axis along which it is larger."""
+    centre = autocovariance.shape[0] // 2
+    neighbours = autocovariance[centre + 1, centre], autocovariance[centre, centre + 1]
+    return max(neighbours) / autocovariance.max()
+
+
+def _is_surface(channel, autocovariance):
+    """Whether it is most of the image and shared far, as the texture of a rough surface is."""
+    most = autocovariance.max() > MAX_SHARE_OF_IMAGE * channel.var()
+    return bool(most and _of_neighbours(autocovariance) > MAX_CORRELATION_IF_MOST)
+
+
 def _max_low_ratio(evenness, similar):
-    sure = min(similar) > SURE_SIMILAR_CORRELATION or max(similar) > SURE_ALONG_ONE_AXIS
+    one_axis = max(similar) > SURE_ALONG_ONE_AXIS and min(similar) < MAX_ALONG_OTHER
+    sure = min(similar) > SURE_SIMILAR_CORRELATION or one_axis
     if sure and evenness > SURE_EVENNESS:
         return MAX_LOW_RATIO_IF_SURE
     return MAX_LOW_RATIO_IF_EVEN if evenness > HIGH_EVENNESS else MAX_LOW_RATIO

@@ -58,6 +58,22 @@ def test_noise_that_is_steady_needs_less_of_the_other_signs(monkeypatch):
     assert measure_noise(noisy).channels[0].autocovariance is None
 
 
+@pytest.mark.parametrize("sigma", [0.0, 4.0])
+def test_a_rough_surface_is_no_noise(sigma):
+    """As it is most of the image, and shared far; on a photograph it is noise: the control."""
+    surface = blurred(1.5, 28, (EDGE, EDGE))
+    white = np.random.default_rng(0).normal(0, sigma, surface.shape)
+    assert measure_noise(128 + surface + white).channels[0].autocovariance is None
+    (channel,) = measure_noise(camera(EDGE) + surface + white).channels
+    assert channel.autocovariance is not None or sigma == 0
+
+
+@pytest.mark.parametrize("period", [3.1, 8.0])
+def test_fringes_without_noise_are_no_noise(period):
+    fringes = 127 + 100 * np.sin(2 * np.pi * np.arange(EDGE) / period) * np.ones((EDGE, 1))
+    assert measure_noise(fringes).channels[0].level == 0
+
+
 def test_noise_that_grows_with_the_signal_is_not_steady():
     clean = 60 * smooth_image((EDGE, EDGE))
     noise = blurred(1.0, 20, clean.shape)
