@@ -34,7 +34,7 @@ FEW_FLAT_SHARE = 0.01
 # Unless the noise is white and of different strength: levels of flat and other places, correlation
 # of similar blocks and their level, both as shares of the higher level.
 MIN_PLACES_RATIO, MAX_SIMILAR_IF_WHITE, MIN_SIMILAR_LEVEL_RATIO = 2.0, 0.12, 0.6
-MAX_SIMILAR_LEVEL_RATIO = 1.04
+MAX_SIMILAR_LEVEL_RATIO, MAX_SIMILAR_RATIO_IF_FLAT, ALL_FLAT_SHARE = 1.04, 5.0, 0.9
 FEW_FLAT_ERROR, MOST_FLAT_SHARE = 0.1, 0.5
 # Values in steps: a level below half a step is rounding, or a little less where it is seen in many
 # flat places, which rounding alone leaves constant. Photographs come in steps, and have a
@@ -203,6 +203,8 @@ def _level(plane, channel, flat, similar, step):
     if flat_share < FEW_FLAT_SHARE and _is_texture(similar):
         return 0.0, 0.0, float(high), flat_share
     if not _differs_by_white(similar, level):
+        if flat_share > ALL_FLAT_SHARE and similar.level > MAX_SIMILAR_RATIO_IF_FLAT * level:
+            flat = FlatLevel(level, 0.0)  # fringes: no place is flat, though all slope alike
         level *= _share_of_noise(level, _grey_level(channel, step), flat)
     if level == 0:
         return 0.0, 0.0, float(high), flat_share

@@ -133,9 +133,7 @@ def photograph(name, edge):
     return resize(image, (edge, edge), anti_aliasing=True)
 
 
-PHOTOGRAPHS = [("camera", EDGE)] + [
-    (name, 256) for name in ("camera", "clock", "hubble_deep_field", "moon")
-]
+PHOTOGRAPHS = [("camera", EDGE)] + [(name, 256) for name in ("camera", "clock", "moon")]
 
 
 @pytest.mark.parametrize(("name", "edge"), PHOTOGRAPHS)
@@ -268,6 +266,11 @@ def zone_plate(edge=EDGE):
 
 def weak_fringes(edge=EDGE):
     return 127 + 30 * np.sin(2 * np.pi * np.arange(edge) / 5.3) * np.ones((edge, 1))
+
+
+def test_fringes_of_all_periods_without_noise_stay():
+    clean = zone_plate(256)
+    assert_array_equal(ss.denoise(clean), clean)
 
 
 @pytest.mark.filterwarnings("ignore::selfsupervised.CorrelatedNoiseWarning")
