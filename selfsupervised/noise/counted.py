@@ -4,7 +4,8 @@
 
 Neighbours are compared in pairs, sorted by the brightness of what lies around the pair, and chosen
 where that varies least; neither says anything of the noise of the pair. Half their mean squared
-difference over their mean is one for counts, at each brightness; structure can only make it larger.
+difference over their mean is one for counts, at each brightness; structure can only make it larger,
+and along the axis along which there is less of it, it does so less.
 """
 
 import numpy as np
@@ -34,17 +35,22 @@ def count_step(channel):
         In units of the image.
     """
     step = step_of(channel)
-    n_pairs = channel[..., 1:].size
+    n_pairs = channel.size - channel.size // min(channel.shape)
     if step == 0 or channel.min() < 0 or n_pairs < MIN_PAIRS:
         return 0.0
     zero = channel.min() / step
     if abs(zero - np.rint(zero)) > 1e-3:
         return 0.0
-    ratios, errors = _ratios(channel / step)
-    if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
-        return 0.0
+    along = [_ratios(np.moveaxis(channel / step, axis, -1)) for axis in range(channel.ndim)]
+    for ratios, errors in along:
+        if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
+            return 0.0
+    return step if any(_are_counts(ratios) for ratios, _ in along) else 0.0
+
+
+def _are_counts(ratios):
     quiet, middle = np.quantile(ratios, (0.25, 0.5))
-    return step if quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO else 0.0
+    return quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO
 
 
 def _ratios(channel):

@@ -9,6 +9,7 @@ from skimage.transform import resize
 
 import selfsupervised as ss
 from cases import smooth_image
+from selfsupervised.noise import counted
 from selfsupervised.noise.cleaning import clean_plane
 from selfsupervised.noise.counted import count_step
 from selfsupervised.noise.drawn import constant_blocks, step_of
@@ -178,3 +179,14 @@ def test_missing_pixels_do_not_weaken_the_noise(rng):
     # Negative control: filled, they do.
     filled = ss.estimate_noise(ss.fill_missing(missing[None])[0], "full").channels[0].level
     assert filled < 0.93 * whole
+
+
+def test_counts_of_bars_are_told_along_them():
+    """Across them neighbours differ by more than counts do: the control."""
+    rng = np.random.default_rng(0)
+    bars = np.repeat(rng.integers(0, 2, 96), rng.integers(1, 5, 96))[:96]
+    counts = rng.poisson(np.tile(3 + 27 * bars, (96, 1))).astype(float)
+    assert count_step(counts) == count_step(counts.T) == 1
+    across, _ = counted._ratios(counts)
+    assert not counted._are_counts(across)
+    assert count_step(np.rint(3 * counts / 2)) == 0  # numbers whose variance is not their mean
