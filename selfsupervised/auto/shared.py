@@ -46,20 +46,6 @@ def members(channel):
     return [("whitened", whitened), ("apart", apart)]
 
 
-def is_steady(noise):
-    """Whether noise is as strong at all brightnesses, in all channels.
-
-    Parameters
-    ----------
-    noise : ImageNoise
-
-    Returns
-    -------
-    bool
-    """
-    return all(channel.steady for channel in noise.channels)
-
-
 def is_blurred(noise):
     """Whether some channel's noise is blurred along all axes.
 
@@ -95,7 +81,7 @@ def for_shared_noise(plane, channel, noise, seed):
     """
     if not channel.level:
         return nothing(None).fit(plane[None]), False
-    steady = is_steady(noise)
+    steady = all(each.steady for each in noise.channels)
     stack = StackingDenoiser(
         members(channel),
         noise=ImageNoise((channel,)),

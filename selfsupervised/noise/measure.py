@@ -202,10 +202,11 @@ def _level(plane, channel, flat, similar, step):
         return 0.0, 0.0, float(high), flat_share
     if flat_share < FEW_FLAT_SHARE and _is_texture(similar):
         return 0.0, 0.0, float(high), flat_share
-    if not _differs_by_white(similar, level):
-        if flat_share > ALL_FLAT_SHARE and similar.level > MAX_SIMILAR_RATIO_IF_FLAT * level:
-            flat = FlatLevel(level, 0.0)  # fringes: no place is flat, though all slope alike
-        level *= _share_of_noise(level, _grey_level(channel, step), flat)
+    if flat_share > ALL_FLAT_SHARE and similar.level > MAX_SIMILAR_RATIO_IF_FLAT * level:
+        flat = FlatLevel(level, 0.0)  # fringes: no place is flat, though all slope alike
+    share = _share_of_noise(level, _grey_level(channel, step), flat)
+    if share < 1 and not _differs_by_white(similar, level):
+        level *= share
     if level == 0:
         return 0.0, 0.0, float(high), flat_share
     n_flat = max(flat_share * channel.size, 1.0)
@@ -216,8 +217,7 @@ def _level(plane, channel, flat, similar, step):
 
 def _differs_by_white(similar, level):
     """Whether blocks that are alike differ by white noise of this level, and by nothing else."""
-    white = bool((np.abs(similar.correlation) < MAX_SIMILAR_IF_WHITE).all())
-    return white and similar.level < MAX_SIMILAR_LEVEL_RATIO * level
+    return _is_white(similar) and similar.level < MAX_SIMILAR_LEVEL_RATIO * level
 
 
 def _share_of_noise(level, grey_level, flat):
@@ -259,8 +259,11 @@ def _differs_by_place(similar, low, high):
     """
     if not high > MIN_PLACES_RATIO * low:
         return False
-    white = bool((np.abs(similar.correlation) < MAX_SIMILAR_IF_WHITE).all())
-    return white and similar.level > MIN_SIMILAR_LEVEL_RATIO * high
+    return _is_white(similar) and similar.level > MIN_SIMILAR_LEVEL_RATIO * high
+
+
+def _is_white(similar):
+    return bool((np.abs(similar.correlation) < MAX_SIMILAR_IF_WHITE).all())
 
 
 def _only_rounded(channel, step):
