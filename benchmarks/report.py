@@ -23,7 +23,8 @@ def options(description, **extra):
     parser.add_argument("--quick", action="store_true", help="end within a minute on two cores")
     parser.add_argument("--save", action="store_true", help="keep the output in benchmarks/results")
     for name, (default, text) in extra.items():
-        parser.add_argument(f"--{name}", default=default, type=type(default), help=text)
+        kind = {"action": "store_true"} if default is False else {"type": type(default)}
+        parser.add_argument(f"--{name}", default=default, help=text, **kind)
     return parser.parse_args()
 
 

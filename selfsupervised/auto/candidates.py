@@ -61,6 +61,8 @@ def candidates(image, noise):
     blurs = [GaussianDenoiser(sigma, channel_axis=axis) for sigma in (0.7, 1.4, 2.8)]
     others = [MedianDenoiser(1, channel_axis=axis), *blurs]
     others += [stabilized(TotalVariationDenoiser(1.0, channel_axis=axis), noise)]
+    if axis is None:  # points on a dark ground stand out more where nothing is stabilised
+        others += [NLRidgeDenoiser(noise.channels[0].level)]
     return [first, nothing(axis), *others]
 
 

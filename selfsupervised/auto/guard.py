@@ -12,6 +12,8 @@ from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
 
 MAX_CHANCE = 0.01  # that noise alone exceeds the bound anywhere
 BLOCK_EDGES_PIXELS = (2, 4, 8)
+# Where counts are so many that they are as good as normal; and to no fewer than none they can drop.
+NEARLY_NORMAL, SMALLEST_DROP = 1e-4, -1 + 1e-9
 # Counts keep their mean around each pixel where there are fewer than this to a pixel, by a normal
 # window of this standard deviation, which adds next to no noise.
 FEW_COUNTS, MEAN_WINDOW_PIXELS = 5.0, 12.0
@@ -56,23 +58,36 @@ def _by_channel(function, image, denoised, noise):
 
 def _guarded(image, denoised, noise):
     measured = ~np.isnan(image)
-    bound = np.sqrt(2 * np.log(image.size / MAX_CHANCE))
     variance = np.square(noise.std(denoised)) * np.ones(image.shape)
+    least = np.log(image.size / MAX_CHANCE)
     gain = noise.as_line.gain
     residual = np.where(measured, image - denoised, 0)
-    # Of counts, which are skewed, by Bernstein's inequality.
-    lost = np.abs(residual) > bound * np.sqrt(variance) + bound**2 * gain / 3
+    lost = _surprise(residual, variance, gain) > least
     out = np.where(lost, image, denoised).astype(denoised.dtype)
     if any(noise.correlation):
         return out
     for edge in BLOCK_EDGES_PIXELS:
-        residual = np.where(measured, image - out, 0)
-        total, spread = _block_sums(residual, edge), np.sqrt(_block_sums(variance, edge))
-        lost = np.abs(total) > bound * spread + bound**2 * gain / 3
+        total = _block_sums(np.where(measured, image - out, 0), edge)
+        lost = _surprise(total, _block_sums(variance, edge), gain) > least
         if lost.any():
             back = np.where(lost, total / edge**image.ndim, 0.0)
             out = out + _spread_out(back, edge, image.shape).astype(out.dtype)
     return out
+
+
+def _surprise(residual, variance, gain):
+    """Minus the logarithm of the chance that noise is so large, at least, by Bennett's inequality.
+
+    With the variance v = n gain^2 of n counts, it is n h(residual / (n gain)) where
+    h(u) = (1 + u) log(1 + u) - u; without gain that is residual^2 / 2 v, as of a normal law.
+    """
+    variance = np.maximum(variance, np.finfo(float).tiny)
+    normal = np.square(residual) / (2 * variance)
+    u = np.maximum(gain * residual / variance, SMALLEST_DROP)
+    skewed = np.abs(u) > NEARLY_NORMAL
+    u = np.where(skewed, u, 1.0)
+    h_over_square = ((1 + u) * np.log1p(u) - u) / np.square(u)
+    return np.where(skewed, 2 * normal * h_over_square, normal)
 
 
 def _block_sums(values, edge):

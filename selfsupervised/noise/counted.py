@@ -3,17 +3,17 @@
 """Whether the values of an image are counts, whose variance is their mean.
 
 Neighbours are compared in pairs, sorted by the brightness of what lies around the pair, and chosen
-where that varies least; neither says anything of the noise of the pair. Half their mean squared
-difference over their mean is one for counts, at each brightness; structure can only make it larger,
-and along the axis along which there is less of it, it does so less.
+where others like it differ least; neither says anything of the noise of the pair. Half their mean
+squared difference over their mean is one for counts, at each brightness; structure can only make it
+larger, and along the direction along which there is least of it, it does so least.
 """
 
 import numpy as np
-from scipy.ndimage import convolve
 
+from selfsupervised.noise.directions import around_pairs, directions, pairs, squares_around
 from selfsupervised.noise.drawn import step_of
 
-N_BRIGHTNESSES, FLAT_SHARE = 8, 0.5
+N_BRIGHTNESSES, FLAT_SHARE = 8, 0.25
 MIN_PAIRS, MIN_COUNTS = 200, 40
 # Half the mean squared difference over the mean: nowhere less than one but for chance, about one
 # where the image is quietest, and not much more in most places.
@@ -41,40 +41,36 @@ def count_step(channel):
     zero = channel.min() / step
     if abs(zero - np.rint(zero)) > 1e-3:
         return 0.0
-    along = [_ratios(np.moveaxis(channel / step, axis, -1)) for axis in range(channel.ndim)]
-    for ratios, errors in along:
+    counts = channel / step
+    sure = False
+    for direction in directions(channel.ndim):
+        ratios, errors = _ratios(counts, direction)
         if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
             return 0.0
-    return step if any(_are_counts(ratios) for ratios, _ in along) else 0.0
+        quiet, middle = np.quantile(ratios, (0.25, 0.5))
+        sure = sure or (quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO)
+    return step if sure else 0.0
 
 
-def _are_counts(ratios):
-    quiet, middle = np.quantile(ratios, (0.25, 0.5))
-    return quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO
-
-
-def _ratios(channel):
+def _ratios(counts, direction):
     """Half the mean squared difference of pairs over their mean, by the brightness around them.
 
-    Their standard errors too, of counts; in units of a count.
+    Their standard errors too, of counts.
     """
-    left, right = channel[..., :-1], channel[..., 1:]
-    # The window of six columns is centred between the two of a pair.
-    window = np.ones((5,) * (channel.ndim - 1) + (6,))
-    around = convolve(channel, window, mode="mirror")[..., 1:] - left - right
-    squares_around = convolve(channel**2, window, mode="mirror")[..., 1:] - left**2 - right**2
-    varied = (squares_around - around**2 / (window.size - 2)).ravel()
-    order = np.argsort(around, axis=None, kind="stable")
+    first, second = pairs(counts, direction)
+    squares = np.square(first - second)
+    varied = squares_around(squares, direction).ravel()
+    order = np.argsort(around_pairs(counts, direction), axis=None, kind="stable")
     parts = [_flattest(part, varied) for part in np.array_split(order, N_BRIGHTNESSES)]
-    totals, squares = (left + right).ravel(), np.square(left - right).ravel()
+    totals, squares = (first + second).ravel(), squares.ravel()
     total = np.array([totals[part].sum() for part in parts])
     square = np.array([squares[part].sum() for part in parts])
     enough = total > MIN_COUNTS
-    pairs = np.array([len(part) for part in parts])[enough]
-    errors = np.sqrt(2 / pairs + 2 / total[enough])
+    n_pairs = np.array([len(part) for part in parts])[enough]
+    errors = np.sqrt(2 / n_pairs + 2 / total[enough])
     return square[enough] / total[enough], errors
 
 
-def _flattest(pairs, varied):
+def _flattest(part, varied):
     """Those around which least varies, which says nothing of the noise of the pairs either."""
-    return pairs[np.argsort(varied[pairs], kind="stable")[: max(1, int(FLAT_SHARE * len(pairs)))]]
+    return part[np.argsort(varied[part], kind="stable")[: max(1, int(FLAT_SHARE * len(part)))]]

@@ -78,11 +78,11 @@ def flat_level(channel, counts, scattered=False):
     kept = noisy & all_inside(usable, order)
     kept = kept if kept.sum() > MIN_FLAT_PIXELS else noisy
     slope = narrow_slope(channel)[within][kept] / slope_of_noise(channel.ndim)
-    found = _agreeing(detail[kept], slope)
+    found = agreeing(detail[kept], slope)
     if found.share < FEW_FLAT_SHARE and channel.ndim == 2:
         # Perhaps it is smooth, and slopes everywhere.
         bend = _bend(channel)[within][kept] / BEND_OF_NOISE
-        found = max(found, _agreeing(detail[kept], bend), key=lambda level: level.share)
+        found = max(found, agreeing(detail[kept], bend), key=lambda level: level.share)
     return found
 
 
@@ -105,8 +105,20 @@ def slope_of_noise(ndim):
     return ndim / 2 * (near - apart) * near ** (ndim - 1)
 
 
-def _agreeing(detail, explained):
-    """The level that makes those places flat in which it is measured."""
+def agreeing(detail, explained):
+    """The level that makes those places flat in which it is measured.
+
+    Parameters
+    ----------
+    detail : ndarray of shape (n_places,)
+        Differences, of unit gain for white noise.
+    explained : ndarray of shape (n_places,)
+        What varies around each, of mean one for white noise of unit variance.
+
+    Returns
+    -------
+    FlatLevel
+    """
     if detail.size < MIN_FLAT_PIXELS:
         return FlatLevel(normal_mad(detail), 0.0)
     n_flattest = max(MIN_FLAT_PIXELS, detail.size // 50)

@@ -23,11 +23,13 @@ N_OUTSIDE, SPREAD_OF_NOISE = 4, 1.4
 # Where there are peaks with flanks too, more than a third as many of the same sign or more than as
 # many of both, all are taken as real.
 MAX_FLANKED_RATIO = 1 / 3
-# Where so many pixels for each isolated one are half as far off what is around them, the picture
-# has structure of one pixel, and points belong to it as the dots of letters do.
-MAX_STRUCTURE_RATIO = 12
+# Where so many pixels for each isolated one are half as far off what is around them, and half of
+# that off their neighbours on both sides, the picture has structure of one pixel, and points belong
+# to it as the dots of letters do.
+MAX_STRUCTURE_RATIO, MIN_NARROW_SHARE = 12, 0.5
 MIN_TYPICAL_SHARE = 0.5  # of the typical height of isolated pixels, above all neighbours but one
 MAX_TYPICAL_SHARE = 4.0  # beyond, it is a corner of something else
+MIN_OWN_SHARE = 0.6  # of its own height, too; a peak behind a lens has less
 
 
 def isolated_pixels(channel, std):
@@ -59,14 +61,27 @@ def isolated_pixels(channel, std):
         return found
     off = np.abs(channel - around)
     typical = np.median(off[found])
-    n_others = (off > typical / 2).sum() - found.sum()
-    if n_others > MAX_STRUCTURE_RATIO * found.sum():
+    others = (off > typical / 2) & (_narrowness(channel, around) > MIN_NARROW_SHARE * off)
+    if others.sum() - found.sum() > MAX_STRUCTURE_RATIO * found.sum():
         return np.zeros_like(found)
     # That there are such pixels is known now; those as high are found in the midst of texture, too.
     for sign in (1, -1):
         above = sign * channel - _second_neighbor(sign * channel)
         high = above > max(MIN_TYPICAL_SHARE * typical, MIN_DEVIATIONS * std)
+        high &= above > MIN_OWN_SHARE * sign * (channel - around)
         found |= high & (above < MAX_TYPICAL_SHARE * typical)
+    return found
+
+
+def _narrowness(channel, around):
+    """How far each pixel is off its neighbours on both sides, in the direction with the most."""
+    height = np.abs(channel - around)
+    sign = np.sign(channel - around)
+    found = np.zeros_like(height)
+    neighbors = np.argwhere(_neighbors(channel.ndim)) - 1
+    for step in neighbors[: len(neighbors) // 2]:  # of each pair of opposite ones
+        sides = (np.roll(channel, tuple(k * step), tuple(range(channel.ndim))) for k in (1, -1))
+        found = np.maximum(found, np.minimum(*(sign * (channel - side) for side in sides)))
     return found
 
 

@@ -19,6 +19,7 @@ from selfsupervised.noise.flat_places import measured_channels
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.noise.model import ChannelNoise, ImageNoise
+from selfsupervised.noise.one_direction import level_along
 from selfsupervised.noise.one_value import level_around_one_value
 from selfsupervised.noise.shared import shared_noise
 from selfsupervised.noise.similar_blocks import SimilarBlocks
@@ -144,6 +145,13 @@ def noise_of_plane(cleaned, sharing=False):
         flat = flat_level(channel, counts, scattered)
     else:
         flat = FlatLevel(noise_level(channel), 1.0, 0.0)
+    if flat.share < MANY_FLAT_SHARE and constant < MANY_CONSTANT_SHARE:
+        along = level_along(channel)
+        if along.level > max(FLAT_ROUNDING_STEPS * cleaned.step, MIN_LEVEL_SHARE * np.ptp(channel)):
+            error = _share_of_error(along.share, channel)
+            ends = along.level * (1 - error), along.level * (1 + error)
+            line = _line(plane, channel, counts)
+            return ChannelNoise(along.level, *ends, along.share, line, **found)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
         shared = shared_noise(channel, flat, similar, sure=sharing)
@@ -209,10 +217,14 @@ def _level(plane, channel, flat, similar, step):
         level *= share
     if level == 0:
         return 0.0, 0.0, float(high), flat_share
-    n_flat = max(flat_share * channel.size, 1.0)
-    error = 2 * 1.2 / np.sqrt(n_flat) + 0.02
+    error = _share_of_error(flat_share, channel)
     low = 0.0 if flat_share < FEW_FLAT_SHARE else min(low, level) * (1 - error)
     return float(level), float(low), float(max(high, level) * (1 + error)), float(flat_share)
+
+
+def _share_of_error(flat_share, channel):
+    """Two standard errors of a level, and what else it may be off by, as a share of it."""
+    return 2 * 1.2 / np.sqrt(max(flat_share * channel.size, 1.0)) + 0.02
 
 
 def _differs_by_white(similar, level):

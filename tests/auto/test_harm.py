@@ -15,6 +15,7 @@ from skimage.transform import resize
 
 import selfsupervised as ss
 from selfsupervised.auto import blind
+from selfsupervised.auto.guard import guarded
 
 EDGE = 96
 
@@ -300,6 +301,30 @@ def test_offsets_of_rows():
 
 
 # -- H: few counts ----------------------------------------------------------------------------
+
+
+def test_points_in_few_counts_are_kept():
+    """Stabilised, a point of 20 counts on one is hardly beyond chance, and is lost: the control."""
+    clean = (stars() - 97) / 10
+    counts = np.random.default_rng(0).poisson(np.minimum(clean, 40)).astype(float)
+    sky, points = np.minimum(clean, 40), clean > 10
+    out, found = ss.denoise(counts, return_search=True)
+    assert "VarianceStabilizer" not in str(found.denoiser_)
+    stabilized = ss.VarianceStabilizer(ss.NLRidgeDenoiser(1.0), gain=1.0, variance=0.0)
+    former = stabilized.fit_transform(counts[None])[0]
+    assert psnr(out, sky) > psnr(former, sky) + 3
+    assert out[points].sum() == pytest.approx(counts[points].sum(), rel=0.1)
+
+
+def test_what_counts_cannot_be_is_given_back():
+    """Ten counts where one was expected have a chance of 1e-7; by Bernstein's bound they may be."""
+    noise = ss.estimate_noise(np.random.default_rng(0).poisson(1.0, (96, 96)), "full")
+    counts, expected = np.ones((2, 96, 96))
+    counts[40, 40], counts[60, 60] = 10, 5
+    out = guarded(counts, expected, noise)
+    assert (out[40, 40], out[60, 60]) == (10, 1)
+    bound = np.sqrt(2 * np.log(counts.size / 0.01))
+    assert bound + bound**2 / 3 > 9
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.2])

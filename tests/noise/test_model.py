@@ -4,17 +4,22 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from skimage import data
+from skimage.draw import line
 from skimage.transform import resize
 
 import selfsupervised as ss
 from cases import smooth_image
-from selfsupervised.noise import counted
+from selfsupervised.noise import counted, isolated
 from selfsupervised.noise.cleaning import clean_plane
 from selfsupervised.noise.counted import count_step
+from selfsupervised.noise.directions import around_pairs, directions, pairs, squares_around
 from selfsupervised.noise.drawn import constant_blocks, step_of
 from selfsupervised.noise.isolated import isolated_pixels
 from selfsupervised.noise.line_offsets import line_offsets
+from selfsupervised.noise.measure import measure_noise
+from selfsupervised.noise.one_direction import level_along
 from selfsupervised.noise.similar_blocks import SimilarBlocks
 
 RAMP = np.add.outer(np.linspace(2, 60, 128), np.linspace(2, 60, 128))
@@ -181,12 +186,74 @@ def test_missing_pixels_do_not_weaken_the_noise(rng):
     assert filled < 0.93 * whole
 
 
-def test_counts_of_bars_are_told_along_them():
-    """Across them neighbours differ by more than counts do: the control."""
+def bars():
     rng = np.random.default_rng(0)
-    bars = np.repeat(rng.integers(0, 2, 96), rng.integers(1, 5, 96))[:96]
-    counts = rng.poisson(np.tile(3 + 27 * bars, (96, 1))).astype(float)
-    assert count_step(counts) == count_step(counts.T) == 1
-    across, _ = counted._ratios(counts)
-    assert not counted._are_counts(across)
+    lines = np.repeat(rng.integers(0, 2, 96), rng.integers(1, 5, 96))[:96]
+    return np.tile(3.0 + 27 * lines, (96, 1))
+
+
+def fringes(slant):
+    rows, columns = np.indices((96, 96))
+    return 16 + 14 * np.sin(2 * np.pi * (columns + slant * rows) / 6)
+
+
+@pytest.mark.parametrize(("image", "across"), [(bars(), 1.1), (bars().T, 1.1), (fringes(0.5), 1.5)])
+def test_counts_are_told_along_bars_and_fringes(image, across):
+    """Across them neighbours differ by more than counts do: the control."""
+    counts = np.random.default_rng(0).poisson(image).astype(float)
+    assert count_step(counts) == 1
+    medians = [np.median(counted._ratios(counts, way)[0]) for way in directions(2)]
+    assert min(medians) < 1.05 < across < max(medians)
     assert count_step(np.rint(3 * counts / 2)) == 0  # numbers whose variance is not their mean
+
+
+@pytest.mark.parametrize("way", directions(2))
+def test_what_is_around_a_pair_has_no_part_in_it(rng, way):
+    image = rng.normal(size=(16, 17))
+    first, second = pairs(image, way)
+    inner = (5, 6)
+    at = np.add(inner, np.maximum(0, np.negative(way)))
+    ends = np.array([at, np.add(at, way)])
+    assert (first[inner], second[inner]) == (image[tuple(ends[0])], image[tuple(ends[1])])
+    low, high = ends.min(axis=0) - 2, ends.max(axis=0) + 3
+    total = image[low[0] : high[0], low[1] : high[1]].sum()
+    expected = total - first[inner] - second[inner]
+    assert around_pairs(image, way)[inner] == pytest.approx(expected)
+    squares = np.square(first - second)
+    for pixel in ends:
+        other = image.copy()
+        other[tuple(pixel)] += 9
+        moved = np.square(np.subtract(*pairs(other, way)))
+        around = squares_around(squares, way), squares_around(moved, way)
+        assert around[0][inner] == pytest.approx(around[1][inner])
+        assert np.abs(around[0] - around[1]).max() > 1
+
+
+@pytest.mark.parametrize("slant", [0, 0.5, -1])
+def test_white_noise_is_told_along_fringes(slant):
+    noise = np.random.default_rng(0).normal(0, 4, (96, 96))
+    found = level_along(5 * fringes(slant) + noise)
+    assert found.level == pytest.approx(4, rel=0.04)
+    assert found.share > 0.9
+    channel = measure_noise(5 * fringes(slant) + noise).channels[0]
+    assert channel.low < 4 < channel.high
+    assert not any(channel.correlation)
+    # Neither noise that neighbours share nor a picture without noise is white along any direction.
+    shared = gaussian_filter1d(noise, 0.6, axis=0)
+    for other in (shared, 5 * fringes(slant) + shared, 5 * fringes(slant)):
+        assert level_along(other).share == 0
+
+
+def test_hot_pixels_among_what_a_lens_has_spread(monkeypatch):
+    rng, image = np.random.default_rng(2), np.zeros((96, 96))
+    for _ in range(25):
+        image[line(*rng.integers(0, 96, 4))] = rng.uniform(80, 250)
+    image = 20 + 2.5 * gaussian_filter(image, 1.0)
+    hot = rng.random(image.shape) < 0.003
+    noisy = image + rng.normal(0, 10, image.shape) + 150 * hot
+    found = isolated_pixels(noisy, 10.0)
+    assert found[hot].mean() > 0.8
+    assert not found[~hot].any()
+    # The control: by how far they are off alone, lines are taken for structure of one pixel.
+    monkeypatch.setattr(isolated, "MIN_NARROW_SHARE", -1.0)
+    assert not isolated_pixels(noisy, 10.0).any()
