@@ -155,7 +155,7 @@ def noise_of_plane(cleaned, sharing=False):
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
         shared = shared_noise(channel, flat, similar, sure=sharing)
-        if shared is not None:
+        if shared is not None and shared.autocovariance.max() > cleaned.step**2:
             return _sharing(shared, flat.share, found)
     if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:  # drawn, not measured
         return ChannelNoise(0.0, 0.0, 0.0, **found)

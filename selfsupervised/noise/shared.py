@@ -37,7 +37,7 @@ SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS, MAX_ALONG_OTHER = 0.48, 0.62, 0.2
 HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
 # As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
 # rises or falls; such noise needs less of the other signs.
-MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
+MAX_STRENGTH_RATIO, MAX_TREND = 1.2, 0.12
 MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY = 0.4, 7.0
 # Any noise has a white part; what has none was drawn or made smaller. And what is most of an image
 # and shared far is its texture.
