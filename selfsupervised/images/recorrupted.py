@@ -28,7 +28,6 @@ from selfsupervised.partitions.fill import fill_nan
 from selfsupervised.training.data import fill_crops, target_of
 from selfsupervised.training.passes import WeightedMSE, weighted_mean
 
-MAX_CORRELATION = 0.95  # of neighbours, as in all that is said of noise
 MAX_MEASURED_EDGE = {2: 512, 3: 64}  # of the part of the first image that tells the noise
 
 
@@ -281,25 +280,10 @@ def noise_of(image, channel_axis):
     covariances = noise_autocovariance(filled[0], channel_axis=channel_axis)
     if channel_axis is None:
         covariances = covariances[..., None]
-    return ImageNoise(tuple(map(_as_channel, np.moveaxis(covariances, -1, 0))), channel_axis)
-
-
-def _as_channel(covariance):
-    """Noise of one channel from its covariance at each lag, lag 0 in the middle.
-
-    All lags are told: noise drawn by those of direct neighbours alone reaches farther than that of
-    optics and demosaicking, and what it has too much of is taken out of the image.
-    """
-    middle = tuple(size // 2 for size in covariance.shape)
-    variance = covariance[middle]
-    if variance <= 0:
-        return ChannelNoise(0.0, 0.0, 0.0, correlation=(0.0,) * covariance.ndim)
-    steps = np.eye(covariance.ndim, dtype=int)
-    lags = [covariance[tuple(np.add(middle, step))] / variance for step in steps]
-    lags = np.clip(lags, 0, MAX_CORRELATION)
-    level = float(np.sqrt(variance))
-    told = {"correlation": tuple(map(float, lags)), "autocovariance": covariance}
-    return ChannelNoise(level, level, level, **told)
+    # All lags are told: noise drawn by those of direct neighbours alone reaches farther than that
+    # of optics and demosaicking, and what it has too much of is taken out of the image.
+    channels = map(ChannelNoise.of_autocovariance, np.moveaxis(covariances, -1, 0))
+    return ImageNoise(tuple(channels), channel_axis)
 
 
 class RecorruptedLoss(WeightedMSE):

@@ -10,7 +10,13 @@ larger, and along the direction along which there is least of it, it does so lea
 
 import numpy as np
 
-from selfsupervised.noise.directions import around_pairs, directions, pairs, squares_around
+from selfsupervised.noise.directions import (
+    around_pairs,
+    correlation,
+    directions,
+    pairs,
+    squares_around,
+)
 from selfsupervised.noise.drawn import step_of
 
 N_BRIGHTNESSES, FLAT_SHARE = 8, 0.25
@@ -19,6 +25,8 @@ MIN_PAIRS, MIN_COUNTS = 200, 40
 # where the image is quietest, and not much more in most places.
 MIN_RATIO, MAX_QUIET_RATIO, MAX_MIDDLE_RATIO = 0.9, 1.2, 1.45
 N_STANDARD_ERRORS = 4
+# That of one difference with the next is minus one half, and this and two standard errors more.
+MAX_CORRELATION_MORE = 0.2
 
 
 def count_step(channel):
@@ -44,31 +52,40 @@ def count_step(channel):
     counts = channel / step
     sure = False
     for direction in directions(channel.ndim):
-        ratios, errors = _ratios(counts, direction)
+        ratios, errors, flattest = _ratios(counts, direction)
         if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
             return 0.0
         quiet, middle = np.quantile(ratios, (0.25, 0.5))
-        sure = sure or (quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO)
+        if not sure and quiet < MAX_QUIET_RATIO and middle < MAX_MIDDLE_RATIO:
+            sure = _are_independent(counts, direction, flattest)
     return step if sure else 0.0
 
 
 def _ratios(counts, direction):
     """Half the mean squared difference of pairs over their mean, by the brightness around them.
 
-    Their standard errors too, of counts.
+    Their standard errors too, of counts; and which pairs these were.
     """
     first, second = pairs(counts, direction)
     squares = np.square(first - second)
     varied = squares_around(squares, direction).ravel()
     order = np.argsort(around_pairs(counts, direction), axis=None, kind="stable")
     parts = [_flattest(part, varied) for part in np.array_split(order, N_BRIGHTNESSES)]
-    totals, squares = (first + second).ravel(), squares.ravel()
+    flattest = np.zeros(squares.size, dtype=bool)
+    flattest[np.concatenate(parts)] = True
+    totals, all_squares = (first + second).ravel(), squares.ravel()
     total = np.array([totals[part].sum() for part in parts])
-    square = np.array([squares[part].sum() for part in parts])
+    square = np.array([all_squares[part].sum() for part in parts])
     enough = total > MIN_COUNTS
     n_pairs = np.array([len(part) for part in parts])[enough]
     errors = np.sqrt(2 / n_pairs + 2 / total[enough])
-    return square[enough] / total[enough], errors
+    return square[enough] / total[enough], errors, flattest.reshape(squares.shape)
+
+
+def _are_independent(counts, direction, flattest):
+    """Whether neighbours share no noise, as they do in photographs, whatever its strength."""
+    found, n = correlation(np.subtract(*pairs(counts, direction)), flattest, direction)
+    return found < -0.5 + MAX_CORRELATION_MORE + 2 / np.sqrt(max(n, 1))
 
 
 def _flattest(part, varied):

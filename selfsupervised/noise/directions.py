@@ -87,6 +87,33 @@ def squares_around(squares, direction):
     return total / (EDGE_PIXELS**squares.ndim - n_own)
 
 
+def correlation(differences, kept, lag):
+    """Of differences of mean zero with those a lag further on.
+
+    Of white noise, that of a pair is correlated by minus one half with the next along the
+    direction, with which it shares a pixel, and with no other.
+
+    Parameters
+    ----------
+    differences : ndarray
+        Of `pairs`.
+    kept : ndarray of bool
+        Those that are looked at.
+    lag : tuple of int
+
+    Returns
+    -------
+    correlation : float
+    n : int
+        How many were looked at.
+    """
+    known, kept = np.where(kept, differences, 0.0), kept.astype(float)
+    variance = np.square(known).sum() / max(kept.sum(), 1.0)
+    n = np.multiply(*pairs(kept, lag)).sum()
+    found = np.multiply(*pairs(known, lag)).sum()
+    return float(found / (variance * n)) if variance * n else 0.0, int(n)
+
+
 def _from(direction, sign):
     """Where the first pixels of pairs are, or the second."""
     ends = [(max(0, sign * step), min(0, sign * step) or None) for step in direction]

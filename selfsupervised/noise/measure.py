@@ -18,7 +18,7 @@ from selfsupervised.noise.flat_level import FlatLevel, flat_level, narrow_slope
 from selfsupervised.noise.flat_places import measured_channels
 from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.line import NoiseModel, noise_line
-from selfsupervised.noise.model import ChannelNoise, ImageNoise
+from selfsupervised.noise.model import MAX_CORRELATION, ChannelNoise, ImageNoise
 from selfsupervised.noise.one_direction import level_along
 from selfsupervised.noise.one_value import level_around_one_value
 from selfsupervised.noise.shared import shared_noise
@@ -155,8 +155,14 @@ def noise_of_plane(cleaned, sharing=False):
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
         shared = shared_noise(channel, flat, similar, sure=sharing)
-        if shared is not None and shared.autocovariance.max() > cleaned.step**2:
-            return _sharing(shared, flat.share, found)
+        if (
+            shared is not None
+            and shared.autocovariance.max() > (ROUNDING_STEPS * cleaned.step) ** 2
+        ):
+            known = {**found, "steady": shared.steady, "flat_share": flat.share}
+            return ChannelNoise.of_autocovariance(
+                shared.autocovariance, error_ratio=LEVEL_RATIO_OF_SHARED, **known
+            )
     if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:  # drawn, not measured
         return ChannelNoise(0.0, 0.0, 0.0, **found)
     if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
@@ -181,19 +187,6 @@ def _line(plane, channel, counts):
     line = noise_line(plane)
     believed = grows(line, flat_brightnesses(channel, counts), MIN_STD_RATIO_TO_GROW)
     return line if believed else None
-
-
-def _sharing(shared, flat_share, found):
-    """Noise that neighbours share."""
-    autocovariance, steady = shared
-    centre = tuple(size // 2 for size in autocovariance.shape)
-    variance = autocovariance[centre]
-    neighbours = np.array([autocovariance[tuple(lag)] for lag in centre + np.eye(2, dtype=int)])
-    lags = tuple(float(lag) for lag in np.clip(neighbours / variance, 0.0, 0.95))
-    level, known = float(np.sqrt(variance)), {**found, "correlation": lags}
-    low, high = level / LEVEL_RATIO_OF_SHARED, level * LEVEL_RATIO_OF_SHARED
-    known |= {"steady": steady, "autocovariance": autocovariance}
-    return ChannelNoise(level, low, high, flat_share, **known)
 
 
 def _level(plane, channel, flat, similar, step):
@@ -301,4 +294,4 @@ def _correlation(plane, similar):
         along = [c for c, shared in zip(found, verdict.correlated, strict=False) if shared]
         if max(along) < MIN_SIMILAR_CORRELATION:
             return none
-    return tuple(float(lag) for lag in np.clip(verdict.lags[:, 0], 0.0, 0.95))
+    return tuple(float(lag) for lag in np.clip(verdict.lags[:, 0], 0.0, MAX_CORRELATION))

@@ -15,6 +15,7 @@ from selfsupervised.noise.line import NoiseModel
 from selfsupervised.noise.spectrum import filtered, root_spectrum
 
 SMOOTHING_PIXELS = 1.0  # of an image, before the strength of its noise is read off it
+MAX_CORRELATION = 0.95  # of neighbours, that is told
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,40 @@ class ChannelNoise:
     steady: bool = True
     # An array, of which "equal" is no yes or no; what it comes to is in `level` and `correlation`.
     autocovariance: Array | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of_autocovariance(
+        cls, autocovariance: Array, *, error_ratio: float = 1.0, **known: Any
+    ) -> "ChannelNoise":
+        """Noise that neighbours share, by its covariance at each lag.
+
+        Parameters
+        ----------
+        autocovariance : ndarray of odd sizes
+            In squared units of the image, lag 0 at the centre.
+        error_ratio : float, default=1.0
+            Factor within which the level is known.
+        **known
+            Other parameters.
+
+        Returns
+        -------
+        ChannelNoise
+            Without noise if the variance, at lag 0, is not above 0.
+        """
+        middle = tuple(size // 2 for size in autocovariance.shape)
+        variance = autocovariance[middle]
+        if not variance > 0:
+            return cls(0.0, 0.0, 0.0, **{"correlation": (0.0,) * len(middle), **known})
+        nearest = np.add(middle, np.eye(len(middle), dtype=int))
+        lags = np.array([autocovariance[tuple(lag)] for lag in nearest]) / variance
+        level = float(np.sqrt(variance))
+        found: dict[str, Any] = {
+            **known,
+            "correlation": tuple(map(float, np.clip(lags, 0.0, MAX_CORRELATION))),
+            "autocovariance": autocovariance,
+        }
+        return cls(level, level / error_ratio, level * error_ratio, **found)
 
     @property
     def grows(self) -> bool:

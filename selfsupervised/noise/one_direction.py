@@ -12,7 +12,13 @@ from itertools import product
 
 import numpy as np
 
-from selfsupervised.noise.directions import MARGIN_PIXELS, directions, pairs, squares_around
+from selfsupervised.noise.directions import (
+    MARGIN_PIXELS,
+    correlation,
+    directions,
+    pairs,
+    squares_around,
+)
 from selfsupervised.noise.flat_level import MAX_SLOPE_RATIO, FlatLevel, agreeing
 
 MIN_EDGE_PIXELS = 16
@@ -43,7 +49,7 @@ def level_along(channel):
     if found.share < MIN_SHARE or found.level == 0:
         return NONE
     flat = explained <= MAX_SLOPE_RATIO * found.level**2
-    return found if _are_white(differences / found.level, flat, direction) else NONE
+    return found if _are_white(differences, flat, direction) else NONE
 
 
 def _differences(channel, direction):
@@ -53,16 +59,9 @@ def _differences(channel, direction):
 
 
 def _are_white(differences, flat, direction):
-    """Whether differences of unit variance are those of white noise, where it is flat."""
-    known = np.where(flat, differences, 0.0)
     reach = range(-MARGIN_PIXELS, MARGIN_PIXELS + 1)
-    for lag in product(reach, reach):
-        if lag <= (0, 0):
-            continue
-        both = np.multiply(*pairs(flat.astype(float), lag)).sum()
-        found = np.multiply(*pairs(known, lag)).sum() / max(both, 1.0)
-        opposite = (-direction[0], -direction[1])
-        expected = -0.5 if lag in (direction, opposite) else 0.0
-        if abs(found - expected) > MAX_CORRELATION:
-            return False
-    return True
+    next_ones = direction, tuple(-step for step in direction)
+    lags = [lag for lag in product(reach, reach) if lag > (0, 0)]
+    found = [correlation(differences, flat, lag)[0] for lag in lags]
+    expected = [-0.5 if lag in next_ones else 0.0 for lag in lags]
+    return bool(np.abs(np.subtract(found, expected)).max() < MAX_CORRELATION)

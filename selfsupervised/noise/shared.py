@@ -37,8 +37,8 @@ SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS, MAX_ALONG_OTHER = 0.48, 0.62, 0.2
 HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
 # As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
 # rises or falls; such noise needs less of the other signs.
-MAX_STRENGTH_RATIO, MAX_TREND = 1.2, 0.12
-MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY = 0.4, 7.0
+MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
+MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY, MAX_CORRELATION_IF_STEADY = 0.4, 7.0, 0.82
 # Any noise has a white part; what has none was drawn or made smaller. And what is most of an image
 # and shared far is its texture.
 MAX_RATIO_TO_WHITE, MAX_SHARE_OF_IMAGE, MAX_CORRELATION_IF_MOST = 300.0, 0.85, 0.7
@@ -49,9 +49,9 @@ MIN_SMOOTHED_EVENNESS = 0.36
 # More, and it is the image that was made smaller or is smooth.
 SMOOTHED_SIMILAR_CORRELATIONS = 0.4, 0.62
 FIRST_HIGHEST_FREQUENCY = 15
-# Larger blocks see lower frequencies, and more structure; they are believed up to this ratio of
-# levels.
-LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS, MAX_LARGE_LEVEL_RATIO = 32, 5_000, 1.25
+# Larger blocks see lower frequencies, and more structure; they are believed up to the first ratio
+# of levels, and not beyond the second.
+LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS, LARGE_LEVEL_RATIOS = 32, 5_000, (1.15, 1.3)
 QUIETEST, QUIET = 0.1, 0.3
 MIN_SHARED_EDGE_PIXELS = 256  # smaller images hold too few blocks to tell
 
@@ -104,17 +104,27 @@ def shared_noise(channel, flat, similar, sure=False):
         return None
     large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS)
     larger = autocovariance_of([power_of_flattest(part) for part in large])
-    if larger.max() <= MAX_LARGE_LEVEL_RATIO**2 * found.max():
-        found = larger
-    if not found.max() > 0 or (not sure and _is_surface(channel, found)):
+    if not found.max() > 0 or (not sure and any(_is_surface(channel, a) for a in (found, larger))):
         return None
-    return SharedNoise(faded(found), _is_steady(powers))
+    found = _of_both(found, larger)
+    return SharedNoise(found, _is_steady(powers))
+
+
+def _of_both(found, larger):
+    """From blocks of both sizes, the larger ones counting less the more structure they see."""
+    ratio = np.sqrt(larger.max() / found.max())
+    share = np.interp(ratio, LARGE_LEVEL_RATIOS, (1.0, 0.0))
+    if share == 0:
+        return faded(found)
+    beyond = (len(larger) - len(found)) // 2
+    return share * faded(larger) + (1 - share) * np.pad(faded(found), beyond)
 
 
 def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     """Whether this is noise, and not texture."""
     variance = autocovariance.max()
-    if not _of_neighbours(autocovariance) > MIN_CORRELATION:
+    correlation = _of_neighbours(autocovariance)
+    if not correlation > MIN_CORRELATION:
         return False
     level = np.sqrt(variance)
     if not level < MAX_RATIO_TO_WHITE * white_level:
@@ -126,6 +136,7 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
         _is_steady(powers)
         and evenness > MIN_EVENNESS_IF_STEADY
         and low < MAX_LOW_RATIO_IF_STEADY * middle
+        and correlation < MAX_CORRELATION_IF_STEADY
     )
     strong = level > MIN_LEVEL_RATIO * white_level and (usual or steady)
     weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level

@@ -207,6 +207,27 @@ def test_counts_are_told_along_bars_and_fringes(image, across):
     assert count_step(np.rint(3 * counts / 2)) == 0  # numbers whose variance is not their mean
 
 
+def test_shared_noise_is_no_counts_though_neighbours_differ_as_those_do():
+    """As white noise of that strength is taken for counts: the control."""
+    brightness = 40 + 80 * smooth_image((128, 128))
+    white = np.random.default_rng(0).normal(size=brightness.shape)
+    shared = gaussian_filter(white, 0.8)
+    for noise, expected in ((white, 1), (shared, 0)):
+        differ = np.std(np.diff(noise, axis=0)) / np.sqrt(2)
+        noisy = np.rint(brightness + np.sqrt(brightness) * noise / differ)
+        assert count_step(noisy) == expected
+
+
+def test_noise_by_its_autocovariance():
+    covariance = 9 * np.exp(-np.square(np.indices((5, 5)) - 2).sum(axis=0) / 2)
+    channel = ss.ChannelNoise.of_autocovariance(covariance, error_ratio=1.5, step=1.0)
+    assert (channel.level, channel.low, channel.high, channel.step) == (3, 2, 4.5, 1)
+    assert channel.correlation == pytest.approx(2 * (np.exp(-0.5),))
+    assert channel.autocovariance is covariance
+    none = ss.ChannelNoise.of_autocovariance(np.zeros((5, 5)))
+    assert (none.level, none.correlation, none.autocovariance) == (0, (0, 0), None)
+
+
 @pytest.mark.parametrize("way", directions(2))
 def test_what_is_around_a_pair_has_no_part_in_it(rng, way):
     image = rng.normal(size=(16, 17))
