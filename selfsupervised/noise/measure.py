@@ -21,7 +21,7 @@ from selfsupervised.noise.line import NoiseModel, noise_line
 from selfsupervised.noise.model import MAX_CORRELATION, ChannelNoise, ImageNoise
 from selfsupervised.noise.one_direction import level_along
 from selfsupervised.noise.one_value import level_around_one_value
-from selfsupervised.noise.shared import shared_noise
+from selfsupervised.noise.shared import of_few_values, shared_noise
 from selfsupervised.noise.similar_blocks import SimilarBlocks
 
 # Noise counts as growing with the signal from this ratio of standard deviations on, bright to
@@ -62,6 +62,7 @@ LEVEL_RATIO_OF_SHARED = 1.3
 MIN_SHARED_GREY_LEVELS = 4.0
 # Neighbours share noise if they do in blocks that are alike, too.
 MIN_SIMILAR_CORRELATION = 0.3
+MAX_SIMILAR_SHARE = 0.6  # of the image, by which blocks that are alike may differ
 # Without flat places, what differs between blocks that are alike is texture from here on.
 MAX_WHITE_CORRELATION = 0.25
 
@@ -173,7 +174,7 @@ def noise_of_plane(cleaned, sharing=False):
         low, high = (1 - FEW_FLAT_ERROR) * level, max(high, (1 + FEW_FLAT_ERROR) * level)
     if level == 0:
         return ChannelNoise(level, low, high, flat_share, **found)
-    found["correlation"] = _correlation(plane, similar)
+    found["correlation"] = _correlation(plane, channel, similar)
     weak = level < MIN_SHARED_GREY_LEVELS * _grey_level(channel, found["step"])
     if weak and any(found["correlation"]):
         found["correlation"] = (0.0,) * plane.ndim
@@ -283,7 +284,7 @@ def _is_texture(similar):
     return bool(np.nanmax(similar.correlation, initial=0.0) > MAX_WHITE_CORRELATION)
 
 
-def _correlation(plane, similar):
+def _correlation(plane, channel, similar):
     """Of neighbours along each axis; zeros for white noise."""
     verdict = correlated_noise(plane[None])
     none = (0.0,) * plane.ndim
@@ -292,6 +293,11 @@ def _correlation(plane, similar):
     found = similar.correlation
     if not np.isnan(found).any():
         along = [c for c, shared in zip(found, verdict.correlated, strict=False) if shared]
-        if max(along) < MIN_SIMILAR_CORRELATION:
+        if max(along) < MIN_SIMILAR_CORRELATION or _mostly_of_few(channel, similar):
             return none
     return tuple(float(lag) for lag in np.clip(verdict.lags[:, 0], 0.0, MAX_CORRELATION))
+
+
+def _mostly_of_few(channel, similar):
+    """Whether even blocks that are alike differ by about all there is, which is of two values."""
+    return similar.level > MAX_SIMILAR_SHARE * channel.std() and of_few_values(channel)

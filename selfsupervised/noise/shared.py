@@ -15,6 +15,7 @@ the images on which they were measured:
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import kurtosis
 
 from selfsupervised.core.types import Array
 from selfsupervised.noise.spectrum import (
@@ -38,10 +39,16 @@ HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
 # As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
 # rises or falls; such noise needs less of the other signs.
 MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
-MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY, MAX_CORRELATION_IF_STEADY = 0.4, 7.0, 0.82
+MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY, MAX_CORRELATION_IF_STEADY = 0.4, 4.5, 0.82
 # Any noise has a white part; what has none was drawn or made smaller. And what is most of an image
 # and shared far is its texture.
 MAX_RATIO_TO_WHITE, MAX_SHARE_OF_IMAGE, MAX_CORRELATION_IF_MOST = 300.0, 0.85, 0.7
+MIN_KURTOSIS = 2.0  # of what noise is most of; of normal noise it is 3, of two values 1
+# Blur by which neighbours are correlated so much along both axes leaves so little in the highest
+# frequencies, middle ones over those; where there is more, a texture has white noise on it.
+CORRELATIONS = 0.24, 0.38, 0.47, 0.52, 0.56, 0.62, 0.75
+MIDDLE_TO_HIGHEST = 2.0, 3.8, 6.0, 8.0, 11.0, 14.0, 24.0
+MIN_OTHER_CORRELATION = 0.5  # of that along the other axis, for a blur along both
 # Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
 # how strong it may be, in shares of the range of the image.
 MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 15.5, 0.15, 0.02
@@ -123,7 +130,7 @@ def _of_both(found, larger):
 def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     """Whether this is noise, and not texture."""
     variance = autocovariance.max()
-    correlation = _of_neighbours(autocovariance)
+    correlation = max(_lags(autocovariance))
     if not correlation > MIN_CORRELATION:
         return False
     level = np.sqrt(variance)
@@ -131,6 +138,9 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
         return False
     evenness = float(np.median([_evenness(part) for part in cosines]))
     low, middle, highest = _bands(powers)
+    along_both = min(_lags(autocovariance)) > MIN_OTHER_CORRELATION * correlation
+    if along_both and middle < np.interp(correlation, CORRELATIONS, MIDDLE_TO_HIGHEST) * highest:
+        return False
     usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
     steady = (
         _is_steady(powers)
@@ -150,17 +160,23 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     return bool(strong or smoothed)
 
 
-def _of_neighbours(autocovariance):
-    """Correlation at one pixel, along the axis along which it is larger."""
+def _lags(autocovariance):
+    """Correlation at one pixel along both axes."""
     centre = autocovariance.shape[0] // 2
     neighbours = autocovariance[centre + 1, centre], autocovariance[centre, centre + 1]
-    return max(neighbours) / autocovariance.max()
+    return np.array(neighbours) / autocovariance.max()
 
 
 def _is_surface(channel, autocovariance):
-    """Whether it is most of the image and shared far, as the texture of a rough surface is."""
-    most = autocovariance.max() > MAX_SHARE_OF_IMAGE * channel.var()
-    return bool(most and _of_neighbours(autocovariance) > MAX_CORRELATION_IF_MOST)
+    """Whether it is most of the image, and shared far or of few values: a rough surface, a code."""
+    if autocovariance.max() <= MAX_SHARE_OF_IMAGE * channel.var():
+        return False
+    return max(_lags(autocovariance)) > MAX_CORRELATION_IF_MOST or of_few_values(channel)
+
+
+def of_few_values(channel):
+    """Whether the values are about two, but for noise, as those of a code or a mask are."""
+    return bool(kurtosis(channel, axis=None, fisher=False) < MIN_KURTOSIS)
 
 
 def _max_low_ratio(evenness, similar):

@@ -68,6 +68,31 @@ def test_a_rough_surface_is_no_noise(sigma):
     assert channel.autocovariance is not None or sigma == 0
 
 
+def test_a_texture_with_white_noise_is_no_shared_noise(monkeypatch):
+    """A blur that correlates neighbours so much would leave less in the highest frequencies."""
+    noisy = blurred(1.5, 28, (256, 256)) + np.random.default_rng(9).normal(0, 15, (256, 256))
+    (channel,) = measure_noise(noisy).channels
+    assert channel.autocovariance is None
+    assert channel.level == pytest.approx(15, rel=0.05)
+    monkeypatch.setattr(shared, "MIDDLE_TO_HIGHEST", (0.0,) * len(shared.CORRELATIONS))
+    assert measure_noise(noisy).channels[0].autocovariance is not None  # the control
+
+
+@pytest.mark.parametrize("sigma", [0.0, 15.0])
+@pytest.mark.parametrize("edge", [96, 256])
+def test_a_code_is_no_shared_noise(monkeypatch, edge, sigma):
+    """Squares of two pixels are as even as noise, but of two values."""
+    rng = np.random.default_rng(4)
+    code = 20 + 215.0 * np.kron(rng.integers(0, 2, (edge // 2, edge // 2)), np.ones((2, 2)))
+    noisy = code + rng.normal(0, sigma, code.shape)
+    (channel,) = measure_noise(noisy).channels
+    assert not any(channel.correlation)
+    assert channel.level == pytest.approx(sigma, rel=0.05)
+    monkeypatch.setattr(shared, "MIN_KURTOSIS", 0.0)
+    if edge == 256 and sigma:
+        assert any(measure_noise(noisy).channels[0].correlation)  # the control
+
+
 @pytest.mark.parametrize("period", [3.1, 8.0])
 def test_fringes_without_noise_are_no_noise(period):
     fringes = 127 + 100 * np.sin(2 * np.pi * np.arange(EDGE) / period) * np.ones((EDGE, 1))
