@@ -27,6 +27,8 @@ MIN_END_SHARE, MANY_SHARE = 0.5, 0.03
 # Points on nothing are the picture itself, unless they are all about as high.
 MAX_HEIGHT_VARIATION, MIN_SIDE_SHARE = 0.15, 0.1
 MEDIAN_EDGE_PIXELS = 5
+# Of so few values, as in a mask or a drawing, a single pixel belongs to it.
+MAX_VALUES_OF_DRAWING = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,8 @@ def clean_plane(plane):
     if count:
         return Cleaned(plane, isolated, offsets, step, count)
     isolated = isolated_pixels(filled, level) & ~missing
+    if isolated.any() and len(np.unique(plane)) <= MAX_VALUES_OF_DRAWING:
+        isolated = np.zeros_like(isolated)
     if isolated.mean() <= MAX_SINGLE_SHARE and isolated.any():
         without = _filled_by_medians(filled, isolated)
         if _are_the_picture(filled, without, isolated, level):

@@ -16,6 +16,7 @@ from skimage.transform import resize
 import selfsupervised as ss
 from selfsupervised.auto import blind
 from selfsupervised.auto.guard import guarded
+from selfsupervised.noise import cleaning
 
 EDGE = 96
 
@@ -245,6 +246,13 @@ def test_stars_are_no_hot_pixels():
         wide += 500 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 2)
     noisy = with_noise(wide, 5)
     assert psnr(ss.denoise(noisy), wide) >= psnr(told(noisy, 5), wide) - 0.3
+
+
+def test_single_pixels_of_a_mask_stay(monkeypatch):
+    mask = data.binary_blobs(96, rng=28).astype(float)
+    assert_array_equal(ss.denoise(mask), mask)
+    monkeypatch.setattr(cleaning, "MAX_VALUES_OF_DRAWING", 0)
+    assert cleaning.clean_plane(mask).isolated.any()  # the control
 
 
 @pytest.mark.parametrize("value", [0.0, -9999.0])
