@@ -23,6 +23,7 @@ MIN_HIGHER_RATIO = 1.1
 # Channels that show the same, but for noise, are denoised together.
 MIN_CHANNEL_CORRELATION = 0.6
 SMOOTHING_PIXELS = 2.0
+MAX_DARK_COUNTS = 5.0
 
 
 def unchanged(image):
@@ -61,7 +62,8 @@ def candidates(image, noise):
     blurs = [GaussianDenoiser(sigma, channel_axis=axis) for sigma in (0.7, 1.4, 2.8)]
     others = [MedianDenoiser(1, channel_axis=axis), *blurs]
     others += [stabilized(TotalVariationDenoiser(1.0, channel_axis=axis), noise)]
-    if axis is None:  # points on a dark ground stand out more where nothing is stabilised
+    if axis is None and np.nanmedian(image) < MAX_DARK_COUNTS * noise.channels[0].as_line.gain:
+        # Points on a dark ground stand out more where nothing is stabilised.
         others += [NLRidgeDenoiser(noise.channels[0].level)]
     return [first, nothing(axis), *others]
 

@@ -47,6 +47,8 @@ class Cleaned:
         In which the values came, 0 if they came in none.
     count : float
         What one count adds, if they are counts; these are left as they are.
+    level_before : float
+        `noise_level` of the plane as it came.
     """
 
     plane: Any
@@ -54,6 +56,7 @@ class Cleaned:
     offsets: tuple
     step: float = 0.0
     count: float = 0.0
+    level_before: float = 0.0
 
     @property
     def changed(self):
@@ -103,7 +106,7 @@ def clean_plane(plane):
     isolated = np.zeros(plane.shape, dtype=bool)
     level = noise_level(plane)
     if level == 0 or min(plane.shape) < 2:
-        return Cleaned(plane, isolated, offsets)
+        return Cleaned(plane, isolated, offsets, level_before=level)
     step, count = step_of(plane), count_step(filled)
     if count:
         return Cleaned(plane, isolated, offsets, step, count)
@@ -126,7 +129,7 @@ def clean_plane(plane):
             shape = [1] * plane.ndim
             shape[axis] = -1
             filled = filled - along.reshape(shape)
-    return Cleaned(np.where(missing, np.nan, filled), isolated, offsets, step)
+    return Cleaned(np.where(missing, np.nan, filled), isolated, offsets, step, level_before=level)
 
 
 def clean_channels(image, channel_axis):

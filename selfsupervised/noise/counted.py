@@ -51,7 +51,9 @@ def count_step(channel):
         return 0.0
     counts = channel / step
     sure = False
-    for direction in directions(channel.ndim):
+    for number, direction in enumerate(directions(channel.ndim)):
+        if sure and number >= channel.ndim:
+            break  # slanted ones cost as much again, and are for what nothing else tells
         ratios, errors, flattest = _ratios(counts, direction)
         if len(ratios) == 0 or (ratios < MIN_RATIO - N_STANDARD_ERRORS * errors).any():
             return 0.0

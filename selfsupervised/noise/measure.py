@@ -168,7 +168,9 @@ def noise_of_plane(cleaned, sharing=False):
         return ChannelNoise(0.0, 0.0, 0.0, **found)
     if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
         return ChannelNoise(0.0, 0.0, 0.0, **found)
-    level, low, high, flat_share = _level(plane, channel, flat, similar, found["step"])
+    # Not of the channel, where what was missing is filled, smoothly.
+    high = noise_level(plane) if cleaned.changed else cleaned.level_before
+    level, low, high, flat_share = _level(high, channel, flat, similar, found["step"])
     if level == 0:
         level = level_around_one_value(channel, found["step"], flat.level)
         low, high = (1 - FEW_FLAT_ERROR) * level, max(high, (1 + FEW_FLAT_ERROR) * level)
@@ -190,9 +192,8 @@ def _line(plane, channel, counts):
     return line if believed else None
 
 
-def _level(plane, channel, flat, similar, step):
-    """Level, its interval, and the share of flat places."""
-    high = noise_level(plane)  # not of the channel, where what was missing is filled, smoothly
+def _level(high, channel, flat, similar, step):
+    """Level, its interval, and the share of flat places; `high` is the level by all places."""
     low, flat_share, _ = flat
     level = high if high <= MAX_TEXTURE_RATIO * low else low
     if flat_share < MOST_FLAT_SHARE and _differs_by_place(similar, low, high):
