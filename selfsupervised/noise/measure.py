@@ -42,6 +42,8 @@ FEW_FLAT_ERROR, MOST_FLAT_SHARE = 0.1, 0.5
 # grain of their own of up to a few of 256; where little is flat, nobody can tell.
 ROUNDING_STEPS, FLAT_ROUNDING_STEPS = 0.5, 0.4
 MANY_FLAT_SHARE = 0.15
+# Differences of what was filled in are no noise.
+MAX_MISSING_SHARE = 0.01
 # Without flat places, a level of less than this share of the range is as good as none.
 MIN_LEVEL_SHARE = 0.002
 ROUNDED_STEPS, MIN_ROUNDED_SHARE, ROUNDED_SMOOTHING_PIXELS = 0.9, 0.02, 1.5
@@ -146,24 +148,12 @@ def noise_of_plane(cleaned, sharing=False):
         flat = flat_level(channel, counts, scattered)
     else:
         flat = FlatLevel(noise_level(channel), 1.0, 0.0)
-    if flat.share < MANY_FLAT_SHARE and constant < MANY_CONSTANT_SHARE:
-        along = level_along(channel)
-        if along.level > max(FLAT_ROUNDING_STEPS * cleaned.step, MIN_LEVEL_SHARE * np.ptp(channel)):
-            error = _share_of_error(along.share, channel)
-            ends = along.level * (1 - error), along.level * (1 + error)
-            line = _line(plane, channel, counts)
-            return ChannelNoise(along.level, *ends, along.share, line, **found)
     # Weak noise that a camera has smoothed and rounded leaves small blocks that are constant.
     if constant < MANY_CONSTANT_SHARE:
-        shared = shared_noise(channel, flat, similar, sure=sharing)
-        if (
-            shared is not None
-            and shared.autocovariance.max() > (ROUNDING_STEPS * cleaned.step) ** 2
-        ):
-            known = {**found, "steady": shared.steady, "flat_share": flat.share}
-            return ChannelNoise.of_autocovariance(
-                shared.autocovariance, error_ratio=LEVEL_RATIO_OF_SHARED, **known
-            )
+        sure = _along_one_direction(plane, channel, counts, flat, found)
+        sure = sure or _that_neighbours_share(channel, flat, similar, sharing, found)
+        if sure is not None:
+            return sure
     if inner > MAX_CONSTANT_SHARE and n_values >= MIN_CONSTANT_VALUES:  # drawn, not measured
         return ChannelNoise(0.0, 0.0, 0.0, **found)
     if constant > MANY_CONSTANT_SHARE and flat.share < 2 * FEW_FLAT_SHARE:
@@ -183,6 +173,28 @@ def noise_of_plane(cleaned, sharing=False):
         return ChannelNoise(0.0, 0.0, high, flat_share, **found)
     line = _line(plane, channel, counts) if channel.ndim > 1 else None
     return ChannelNoise(level, low, high, flat_share, line, **found)
+
+
+def _along_one_direction(plane, channel, counts, flat, found):
+    """Noise of an image that has no flat places, but hardly changes along some direction."""
+    if flat.share > MANY_FLAT_SHARE or np.isnan(plane).mean() > MAX_MISSING_SHARE:
+        return None
+    level, share, _ = level_along(channel)
+    if level <= max(FLAT_ROUNDING_STEPS * found["step"], MIN_LEVEL_SHARE * np.ptp(channel)):
+        return None
+    error = _share_of_error(share, channel)
+    line = _line(plane, channel, counts)
+    return ChannelNoise(level, (1 - error) * level, (1 + error) * level, share, line, **found)
+
+
+def _that_neighbours_share(channel, flat, similar, sharing, found):
+    """Noise that neighbours share, if it is more than rounding."""
+    shared = shared_noise(channel, flat, similar, sure=sharing)
+    if shared is None or shared.autocovariance.max() < (ROUNDING_STEPS * found["step"]) ** 2:
+        return None
+    known = {**found, "steady": shared.steady, "flat_share": flat.share}
+    ratio = LEVEL_RATIO_OF_SHARED
+    return ChannelNoise.of_autocovariance(shared.autocovariance, error_ratio=ratio, **known)
 
 
 def _line(plane, channel, counts):

@@ -9,6 +9,8 @@ the images on which they were measured:
 - noise has no more power at low frequencies than at middle ones, while what is shown has;
 - noise is left in the differences of blocks that show the same, while structure cancels;
 - noise of a constant level is as strong at all brightnesses, while texture is not;
+- blur that correlates neighbours leaves less at the highest frequencies, while a texture with white
+  noise on it does not;
 - what cameras have smoothed has next to no power at the highest frequencies.
 """
 
