@@ -25,8 +25,9 @@ MIN_PAIRS, MIN_COUNTS = 200, 40
 # where the image is quietest, and not much more in most places.
 MIN_RATIO, MAX_QUIET_RATIO, MAX_MIDDLE_RATIO = 0.9, 1.2, 1.45
 N_STANDARD_ERRORS = 4
-# That of one difference with the next is minus one half, and this and two standard errors more.
-MAX_CORRELATION_MORE = 0.2
+# That of the sign of one difference with that of the next is minus one third, and at most this and
+# two standard errors.
+MAX_SIGN_CORRELATION = -0.25
 
 
 def count_step(channel):
@@ -86,8 +87,10 @@ def _ratios(counts, direction):
 
 def _are_independent(counts, direction, flattest):
     """Whether neighbours share no noise, as they do in photographs, whatever its strength."""
-    found, n = correlation(np.subtract(*pairs(counts, direction)), flattest, direction)
-    return found < -0.5 + MAX_CORRELATION_MORE + 2 / np.sqrt(max(n, 1))
+    # Signs, as of the differences themselves those at edges would rule.
+    signs = np.sign(np.subtract(*pairs(counts, direction)))
+    found, n = correlation(signs, flattest & (signs != 0), direction)
+    return found < MAX_SIGN_CORRELATION + 2 / np.sqrt(max(n, 1))
 
 
 def _flattest(part, varied):

@@ -192,6 +192,11 @@ def bars():
     return np.tile(3.0 + 27 * lines, (96, 1))
 
 
+def spokes():
+    rows, columns = np.indices((96, 96)) - 47.5
+    return 16 + 14 * np.sign(np.sin(24 * np.arctan2(rows, columns)))
+
+
 def fringes(slant):
     rows, columns = np.indices((96, 96))
     return 16 + 14 * np.sin(2 * np.pi * (columns + slant * rows) / 6)
