@@ -8,6 +8,8 @@ were chosen and which hold what is left of the image, are continued from a Gauss
 to the next ones: right for optics, demosaicking and resampling, whose noise is blurred.
 """
 
+from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ MAX_SATURATED_SHARE = 0.02  # pixels of a block that may lie at an end of the ra
 # Sums of frequencies (halves of a cycle in a block): below the first the blocks are ranked, and
 # between both the Gaussian is fitted.
 FIRST_NOISE_FREQUENCY, LAST_FITTED_FREQUENCY = 4, 10
+# Of tiles that are filtered one by one, by number of axes, and how much is taken in around them.
+TILE_EDGE_PIXELS, TILE_MARGIN_PIXELS = {2: 1024, 3: 96}, {2: 64, 3: 16}
 
 
 def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Array:
@@ -183,3 +187,36 @@ def root_spectrum(autocovariance, shape, floor=0.0):
 def filtered(plane, response):
     """A plane with its Fourier transform multiplied by a response."""
     return irfftn(rfftn(plane) * response, plane.shape)
+
+
+def filtered_in_tiles(plane, response_of):
+    """The same for a large plane, tile by tile, as the filter does not reach far.
+
+    Parameters
+    ----------
+    plane : ndarray of 2 or 3 axes
+        Taken to go on around its ends, as by the Fourier transform of all of it.
+    response_of : callable
+        From a shape to the response at each of its frequencies.
+
+    Returns
+    -------
+    ndarray
+    """
+    edge, margin = TILE_EDGE_PIXELS[plane.ndim], TILE_MARGIN_PIXELS[plane.ndim]
+    if max(plane.shape) <= 2 * edge:
+        return filtered(plane, response_of(plane.shape))
+    response_of = lru_cache(maxsize=1)(response_of)  # most tiles are alike
+    out = np.empty_like(plane)
+    for starts in product(*(range(0, size, edge) for size in plane.shape)):
+        ends = [min(start + edge, size) for start, size in zip(starts, plane.shape, strict=True)]
+        limits = list(zip(starts, ends, strict=True))
+        around = [
+            np.arange(start - margin, end + margin) % size
+            for (start, end), size in zip(limits, plane.shape, strict=True)
+        ]
+        part = plane[np.ix_(*around)]
+        inside = tuple(slice(margin, -margin) for _ in limits)
+        tile = tuple(slice(*limit) for limit in limits)
+        out[tile] = filtered(part, response_of(part.shape))[inside]
+    return out

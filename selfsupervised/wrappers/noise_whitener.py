@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Denoising where neighbouring pixels share noise, by denoisers made for white noise."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -13,7 +14,7 @@ from selfsupervised.noise.level import noise_level
 from selfsupervised.noise.spectrum import (
     MIN_EDGE_PIXELS,
     faded,
-    filtered,
+    filtered_in_tiles,
     noise_autocovariance,
     root_spectrum,
 )
@@ -55,9 +56,10 @@ class NoiseWhitener(ImageDenoiser):
     Notes
     -----
     The image is mirrored for 16 pixels at its border (8 in volumes), so that what is denoised is
-    larger by that. Memory is that of a few copies of the image. An autocovariance that is cut off
-    has a spectrum that is negative somewhere, where the floor stands in. An estimated one fades to
-    zero towards its largest lag, by a cosine, before it is used.
+    larger by that. Images with an edge of more than 2048 pixels (192 in volumes) are filtered in
+    overlapping tiles, so that memory is that of a few copies of the image. An autocovariance that
+    is cut off has a spectrum that is negative somewhere, where the floor stands in. An estimated
+    one fades to zero towards its largest lag, by a cosine, before it is used.
 
     Noise that all channels share is not told from signal.
 
@@ -111,9 +113,8 @@ class NoiseWhitener(ImageDenoiser):
             return image
         mean = channels.mean(axis=tuple(range(n_spatial)))
         padded = np.pad(channels - mean, [(margin, margin)] * n_spatial + [(0, 0)], "symmetric")
-        shape = padded.shape[:-1]
-        roots = [root_spectrum(each, shape, self.floor) for each in covariances]
-        white = _by_channel(padded, [1 / root for root in roots])
+        roots = [partial(root_spectrum, each, floor=self.floor) for each in covariances]
+        white = _by_channel(padded, [partial(_inverse, root) for root in roots])
         inner = denoiser_for(self.denoiser, self.channel_axis)
         shown = white if self.channel_axis is not None else white[..., 0]
         out = output_of(inner, shown, type(self).__name__)
@@ -145,6 +146,10 @@ class NoiseWhitener(ImageDenoiser):
         return [given if shared else given[..., c] for c in range(n_channels)]
 
 
+def _inverse(root, shape):
+    return 1 / root(shape)
+
+
 def _by_channel(channels, responses):
     planes = zip(np.moveaxis(channels, -1, 0), responses, strict=True)
-    return np.stack([filtered(plane, response) for plane, response in planes], axis=-1)
+    return np.stack([filtered_in_tiles(plane, response) for plane, response in planes], axis=-1)

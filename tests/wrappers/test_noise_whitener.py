@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 import selfsupervised as ss
 from cases import Cropper, PatchMemory, smooth_image
+from selfsupervised.noise import spectrum
 
 
 def blurred(shape, blur, std, seed=0):
@@ -52,6 +53,20 @@ def test_the_denoiser_sees_white_noise_of_unit_strength(blur):
     correlation[2, 2] = 0
     assert np.abs(correlation).max() < 0.05
     assert np.abs(ss.noise_correlation(noise, max_lag=1)[1, 0]) > 0.2  # it was not so before
+
+
+@pytest.mark.parametrize(("shape", "edge"), [((300, 290), 100), ((75, 40, 41), 30)])
+def test_tiles_make_no_difference(monkeypatch, rng, shape, edge):
+    """But without what is around them they do: the control."""
+    image = rng.normal(50, 9, size=shape)
+    covariance = covariance_of(0.6, 2.0, ndim=len(shape))
+    whitener = ss.NoiseWhitener(np.tanh, autocovariance=covariance)
+    whole = whitener.transform(image[None])[0]
+    monkeypatch.setitem(spectrum.TILE_EDGE_PIXELS, image.ndim, edge)
+    tiled = whitener.transform(image[None])[0]
+    assert 0 < np.abs(tiled - whole).max() < 1e-3 * whole.std()
+    monkeypatch.setitem(spectrum.TILE_MARGIN_PIXELS, image.ndim, 1)
+    assert np.abs(whitener.transform(image[None])[0] - whole).max() > 1e-2 * whole.std()
 
 
 def test_blind():
