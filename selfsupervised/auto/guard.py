@@ -82,7 +82,7 @@ def _surprise(residual, variance, gain):
     h(u) = (1 + u) log(1 + u) - u; without gain that is residual^2 / 2 v, as of a normal law.
     """
     variance = np.maximum(variance, np.finfo(float).tiny)
-    normal = np.square(residual) / (2 * variance)
+    normal = np.square(residual, dtype=float) / (2 * variance)
     u = np.maximum(gain * residual / variance, SMALLEST_DROP)
     skewed = np.abs(u) > NEARLY_NORMAL
     u = np.where(skewed, u, 1.0)

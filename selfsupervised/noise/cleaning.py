@@ -5,7 +5,7 @@
 Both are found at once, for each channel, and may be taken out before anything else is done.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -86,6 +86,17 @@ class Cleaned:
     def offset_stds(self):
         """Standard deviation of the offsets along each axis."""
         return tuple(float(offsets.std()) for offsets in self.offsets)
+
+    def scaled(self, factor):
+        """The same of the plane times a factor."""
+        return replace(
+            self,
+            plane=self.plane * self.plane.dtype.type(factor),
+            offsets=tuple(factor * along for along in self.offsets),
+            step=factor * self.step,
+            count=factor * self.count,
+            level_before=factor * self.level_before,
+        )
 
 
 def clean_plane(plane):

@@ -5,6 +5,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from selfsupervised.core.scale import image_unit
 from selfsupervised.noise.brightnesses import flat_brightnesses, grows
 from selfsupervised.noise.cleaning import clean_channels
 from selfsupervised.noise.correlation import correlated_noise
@@ -125,6 +126,12 @@ def noise_of_plane(cleaned, sharing=False):
     -------
     ChannelNoise
     """
+    unit = image_unit(cleaned.plane)
+    # Squares of very large and very small numbers have no room in float32.
+    return _in_ordinary_units(cleaned.scaled(1 / unit), sharing).scaled(unit)
+
+
+def _in_ordinary_units(cleaned, sharing):
     plane = cleaned.plane
     found = {
         "correlation": (0.0,) * plane.ndim,

@@ -120,6 +120,30 @@ class ChannelNoise:
         """Gain and variance, the gain 0 for noise that is as strong everywhere."""
         return self.line or NoiseModel(0.0, self.level**2)
 
+    def scaled(self, factor: float) -> "ChannelNoise":
+        """The noise of the image times a factor.
+
+        Parameters
+        ----------
+        factor : float
+            Above 0.
+
+        Returns
+        -------
+        ChannelNoise
+        """
+        line, shared = self.line, self.autocovariance
+        return replace(
+            self,
+            level=factor * self.level,
+            low=factor * self.low,
+            high=factor * self.high,
+            line=line and NoiseModel(factor * line.gain, factor**2 * line.variance),
+            line_offsets=tuple(factor * offset for offset in self.line_offsets),
+            step=factor * self.step,
+            autocovariance=None if shared is None else factor**2 * shared,
+        )
+
     def as_strong_as(self, level: float) -> "ChannelNoise":
         """The same, but of this standard deviation everywhere."""
         shared = self.autocovariance

@@ -58,10 +58,21 @@ def test_integers_are_rounded_and_clipped():
 def test_any_unit(noisy, method):
     """result(k x) = k result(x), for values so large or small that their squares are lost."""
     expected = ss.denoise(noisy[:40, :40], method)
-    for scale, dtype in ((1e-30, np.float64), (1e30, np.float64), (2.0**-99, np.float32)):
+    exact = (2.0**-99, np.float32), (2.0**99, np.float32)
+    for scale, dtype in ((1e-30, np.float64), (1e30, np.float64), *exact):
         out = ss.denoise((noisy[:40, :40] * scale).astype(dtype), method)
         gap = np.abs(out.astype(float) / scale - expected).max()
         assert gap < 1e-3 * np.ptp(expected), (scale, dtype)
+
+
+@pytest.mark.parametrize("slant", [0.0, 0.5])
+def test_any_unit_of_fringes(rng, slant):
+    rows, columns = np.indices((64, 64))
+    noisy = 127 + 100 * np.sin((columns + slant * rows) / 1.3) + rng.normal(0, 4, (64, 64))
+    expected = ss.denoise(noisy.astype(np.float32))
+    for scale in (2.0**-99, 2.0**99):
+        out = ss.denoise((noisy * scale).astype(np.float32))
+        np.testing.assert_allclose(out / np.float32(scale), expected, rtol=1e-3)
 
 
 def test_channels_anywhere(rng):
