@@ -12,8 +12,9 @@ from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
 
 MAX_CHANCE = 0.01  # that noise alone exceeds the bound anywhere
 BLOCK_EDGES_PIXELS = (2, 4, 8)
-# Where counts are so many that they are as good as normal; and to no fewer than none they can drop.
-NEARLY_NORMAL, SMALLEST_DROP = 1e-4, -1 + 1e-9
+# Where counts are so many that they are as good as normal; to no fewer than none they can drop; and
+# that none are expected is not so sure.
+NEARLY_NORMAL, SMALLEST_DROP, LEAST_COUNTS = 1e-4, -1 + 1e-9, 0.01
 # Counts keep their mean around each pixel where there are fewer than this to a pixel, by a normal
 # window of this standard deviation, which adds next to no noise.
 FEW_COUNTS, MEAN_WINDOW_PIXELS = 5.0, 12.0
@@ -81,13 +82,15 @@ def _surprise(residual, variance, gain):
     With the variance v = n gain^2 of n counts, it is n h(residual / (n gain)) where
     h(u) = (1 + u) log(1 + u) - u; without gain that is residual^2 / 2 v, as of a normal law.
     """
-    variance = np.maximum(variance, np.finfo(float).tiny)
-    normal = np.square(residual, dtype=float) / (2 * variance)
-    u = np.maximum(gain * residual / variance, SMALLEST_DROP)
-    skewed = np.abs(u) > NEARLY_NORMAL
-    u = np.where(skewed, u, 1.0)
-    h_over_square = ((1 + u) * np.log1p(u) - u) / np.square(u)
-    return np.where(skewed, 2 * normal * h_over_square, normal)
+    residual = np.asarray(residual, dtype=float)
+    with np.errstate(over="ignore"):  # without noise, any residual is infinitely surprising
+        variance = np.maximum(variance, np.finfo(float).tiny)
+        if gain == 0:
+            return np.square(residual) / (2 * variance)
+        n = np.maximum(variance / gain**2, LEAST_COUNTS)
+        u = np.maximum(residual / (n * gain), SMALLEST_DROP)
+        normal = n * np.square(u) / 2
+    return np.where(np.abs(u) > NEARLY_NORMAL, n * ((1 + u) * np.log1p(u) - u), normal)
 
 
 def _block_sums(values, edge):

@@ -15,7 +15,7 @@ from skimage.transform import resize
 
 import selfsupervised as ss
 from selfsupervised.auto import blind
-from selfsupervised.auto.guard import guarded
+from selfsupervised.auto.guard import _surprise, guarded
 from selfsupervised.noise import cleaning
 
 EDGE = 96
@@ -333,6 +333,17 @@ def test_what_counts_cannot_be_is_given_back():
     assert (out[40, 40], out[60, 60]) == (10, 1)
     bound = np.sqrt(2 * np.log(counts.size / 0.01))
     assert bound + bound**2 / 3 > 9
+
+
+@pytest.mark.parametrize("variance", [0.0, 1e-310, 1.0, 1e60])
+@pytest.mark.parametrize("gain", [0.0, 1e-30, 1.0, 1e30])
+def test_how_surprising_noise_is_has_no_limits(variance, gain):
+    residual = np.array([-1e30, -1.0, 0.0, 1e-30, 1.0, 1e30])
+    found = _surprise(residual, np.full(6, variance), gain)
+    assert found[2] == 0
+    assert (np.diff(found[2:]) >= 0).all()
+    assert found[0] >= found[1] >= 0
+    assert not np.isnan(found).any()
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.2])
