@@ -163,8 +163,7 @@ def _shared(look, channel_axis, *, random_state, verbose):
 
 def _shared_in_plane(plane, channel, whole, random_state, verbose):
     with part(0, 2, "combining denoisers for noise that neighbours share"):
-        denoiser, worth_it = for_shared_noise(plane, channel, whole, as_seed(random_state))
-    share = 1.0 if worth_it else 0.0
+        denoiser, share = for_shared_noise(plane, channel, whole, as_seed(random_state))
     why = shared_in_words(channel, denoiser, share)
     if verbose:
         print(why)

@@ -7,6 +7,8 @@ know it, and suits images that are smoother than their pixels, as those of most 
 microscopes are.
 """
 
+import numpy as np
+
 from selfsupervised.auto.candidates import nothing
 from selfsupervised.auto.choose import gain
 from selfsupervised.auto.crops import sample
@@ -25,6 +27,9 @@ MIN_CORRELATION, STRIDE_PIXELS, SMOOTHING_PIXELS = 0.1, 3, 0.7
 # the first of them leaves: half of the weights are those that were best on such images then.
 SHRINKAGE, PRIOR_IF_BLURRED, MIN_CORRELATION_IF_BLURRED = 0.5, (0.2, 0.8), 0.4
 MIN_GAIN_DB = 0.3
+# Weak noise, in shares of the range of the image, that is not as strong at all brightnesses may be
+# texture in part: so much less of it is taken out as it may be weaker.
+MAX_WEAK_SHARE = 0.03
 
 
 def members(channel):
@@ -61,7 +66,7 @@ def is_blurred(noise):
 
 
 def for_shared_noise(plane, channel, noise, seed):
-    """The fitted combination of denoisers for a plane, and whether it is worth while.
+    """The fitted combination of denoisers for a plane, and how much of it to take.
 
     Parameters
     ----------
@@ -76,11 +81,12 @@ def for_shared_noise(plane, channel, noise, seed):
     Returns
     -------
     denoiser : estimator
-    worth_it : bool
-        Whether its estimated error is clearly less than that of doing nothing.
+    share : float
+        How much of its output is to be taken, and of the plane the rest: 0 if its estimated error
+        is not clearly less than that of doing nothing.
     """
     if not channel.level:
-        return nothing(None).fit(plane[None]), False
+        return nothing(None).fit(plane[None]), 0.0
     steady = all(each.steady for each in noise.channels)
     stack = StackingDenoiser(
         members(channel),
@@ -94,7 +100,9 @@ def for_shared_noise(plane, channel, noise, seed):
     crops = sample(plane, None)
     stack.fit(crops[:: max(len(crops) - 1, 1)])
     *_, combined, asis = stack.risks_
-    return stack, bool(gain(combined, asis) > MIN_GAIN_DB)
+    weak = channel.level < MAX_WEAK_SHARE * (np.nanmax(plane) - np.nanmin(plane))
+    share = channel.low / channel.level if weak and not steady else 1.0
+    return stack, share if gain(combined, asis) > MIN_GAIN_DB else 0.0
 
 
 def shared_in_words(channel, denoiser, share):
@@ -105,7 +113,7 @@ def shared_in_words(channel, denoiser, share):
     channel : ChannelNoise
     denoiser : estimator
     share : float
-        0 if the image is returned as it was.
+        Of the denoised image; 0 if the image is returned as it was.
 
     Returns
     -------
@@ -122,8 +130,12 @@ def shared_in_words(channel, denoiser, share):
     names = [name for name, _ in denoiser.estimators]
     pairs = zip(denoiser.weights_, names, strict=True)
     weights = ", ".join(f"{weight:.0%} {name}" for weight, name in pairs)
-    return (
+    why = (
         f"{noise}\nchosen: denoisers for noise that neighbours share, combined ({weights}): "
         f"estimated error {combined:.6g} against {min(each):.6g} of the best of them and "
         f"{asis:.6g} of the image as it is"
     )
+    if share == 1:
+        return why
+    rest = f"{1 - share:.0%} as it was; such weak noise may be texture"
+    return f"{why}\nmixed: {share:.0%} denoised, {rest}"

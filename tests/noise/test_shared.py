@@ -11,7 +11,12 @@ from skimage import data
 
 import selfsupervised as ss
 from cases import smooth_image
-from selfsupervised.auto.shared import PRIOR_IF_BLURRED, for_shared_noise, is_blurred
+from selfsupervised.auto.shared import (
+    PRIOR_IF_BLURRED,
+    for_shared_noise,
+    is_blurred,
+    shared_in_words,
+)
 from selfsupervised.noise import shared
 from selfsupervised.noise.measure import measure_noise
 
@@ -207,9 +212,23 @@ def test_weights_of_steady_noise_are_learned_alone():
     for steady in (True, False):
         noise = ss.ImageNoise((replace(channel, steady=steady),))
         noisy = (clean + blurred(1.0, 20, clean.shape))[:128, :128]
-        stack, worth_it = for_shared_noise(noisy, noise.channels[0], noise, 0)
-        assert worth_it
+        stack, share = for_shared_noise(noisy, noise.channels[0], noise, 0)
+        assert share == 1
         weights.append(stack.weights_)
     assert weights[1] == pytest.approx(
         0.5 * weights[0] + 0.5 * np.array(PRIOR_IF_BLURRED), abs=0.02
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "steady", "expected"), [(600, False, 0.8), (600, True, 1.0), (60, False, 1.0)]
+)
+def test_of_weak_noise_a_part_is_left(size, steady, expected):
+    """Which may be texture; not of strong noise, or such as is steady: the controls."""
+    noisy = size * smooth_image((96, 96)) + blurred(1.0, 6, (96, 96))
+    covariance = 36 * np.exp(-np.square(np.indices((9, 9)) - 4).sum(axis=0) / 4)
+    channel = ss.ChannelNoise.of_autocovariance(covariance, error_ratio=1.25, steady=steady)
+    noise = ss.ImageNoise((channel,))
+    stack, share = for_shared_noise(noisy, channel, noise, 0)
+    assert share == pytest.approx(expected)
+    assert ("may be texture" in shared_in_words(channel, stack, share)) == (share < 1)
