@@ -46,9 +46,9 @@ MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY, MAX_CORRELATION_IF_STEADY = 0.4
 # and shared far is its texture.
 MAX_RATIO_TO_WHITE, MAX_SHARE_OF_IMAGE, MAX_CORRELATION_IF_MOST = 300.0, 0.85, 0.7
 MIN_KURTOSIS = 2.0  # of what noise is most of; of normal noise it is 3, of two values 1
-# What is as even as noise alone, and not shared far, has no more power at low frequencies; else it
-# is a random texture, as of clouds.
-EVENNESS_OF_NOISE, MAX_LOW_RATIO_OF_NOISE, MAX_NEAR_CORRELATION = 0.88, 2.2, 0.6
+# What is as even as noise alone at every brightness, and not shared far, has no more power at low
+# frequencies; else it is a random texture, as of clouds.
+EVENNESS_OF_NOISE, MAX_LOW_RATIO_OF_NOISE, MAX_NEAR_CORRELATION = 0.87, 2.2, 0.6
 # Blur by which neighbours are correlated so much along both axes leaves so little in the highest
 # frequencies, middle ones over those; where there is more, a texture has white noise on it.
 CORRELATIONS = 0.24, 0.38, 0.47, 0.52, 0.56, 0.62, 0.75
@@ -141,12 +141,13 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
     level = np.sqrt(variance)
     if not level < MAX_RATIO_TO_WHITE * white_level:
         return False
-    evenness = float(np.median([_evenness(part) for part in cosines]))
+    each = [_evenness(part) for part in cosines]
+    evenness = float(np.median(each))
     low, middle, highest = _bands(powers)
     along_both = min(_lags(autocovariance)) > MIN_OTHER_CORRELATION * correlation
     if along_both and middle < np.interp(correlation, CORRELATIONS, MIDDLE_TO_HIGHEST) * highest:
         return False
-    alone = evenness > EVENNESS_OF_NOISE and correlation < MAX_NEAR_CORRELATION
+    alone = min(each) > EVENNESS_OF_NOISE and correlation < MAX_NEAR_CORRELATION
     if alone and low > MAX_LOW_RATIO_OF_NOISE * middle:
         return False
     usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
