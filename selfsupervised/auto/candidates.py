@@ -23,6 +23,7 @@ MIN_HIGHER_RATIO = 1.1
 # Channels that show the same, but for noise, are denoised together.
 MIN_CHANNEL_CORRELATION = 0.6
 SMOOTHING_PIXELS = 2.0
+# With fewer counts to a typical pixel, a point that stabilising has compressed looks like noise.
 MAX_DARK_COUNTS = 5.0
 
 
@@ -63,7 +64,6 @@ def candidates(image, noise):
     others = [MedianDenoiser(1, channel_axis=axis), *blurs]
     others += [stabilized(TotalVariationDenoiser(1.0, channel_axis=axis), noise)]
     if axis is None and np.nanmedian(image) < MAX_DARK_COUNTS * noise.channels[0].as_line.gain:
-        # Points on a dark ground stand out more where nothing is stabilised.
         others += [NLRidgeDenoiser(noise.channels[0].level)]
     return [first, nothing(axis), *others]
 

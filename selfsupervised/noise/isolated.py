@@ -78,9 +78,13 @@ def _narrowness(channel, around):
     height = np.abs(channel - around)
     sign = np.sign(channel - around)
     found = np.zeros_like(height)
-    neighbors = np.argwhere(_neighbors(channel.ndim)) - 1
-    for step in neighbors[: len(neighbors) // 2]:  # of each pair of opposite ones
-        sides = (np.roll(channel, tuple(k * step), tuple(range(channel.ndim))) for k in (1, -1))
+    padded = np.pad(channel, 1, mode="symmetric")
+    neighbors = np.argwhere(_neighbors(channel.ndim))
+    for start in neighbors[: len(neighbors) // 2]:  # of each pair of opposite ones
+        sides = (
+            padded[tuple(slice(a, a + size) for a, size in zip(at, channel.shape, strict=True))]
+            for at in (start, 2 - start)
+        )
         found = np.maximum(found, np.minimum(*(sign * (channel - side) for side in sides)))
     return found
 

@@ -127,6 +127,8 @@ def noise_of_plane(cleaned, sharing=False):
     ChannelNoise
     """
     unit = image_unit(cleaned.plane)
+    if unit == 1:
+        return _in_ordinary_units(cleaned, sharing)
     # Squares of very large and very small numbers have no room in float32.
     return _in_ordinary_units(cleaned.scaled(1 / unit), sharing).scaled(unit)
 

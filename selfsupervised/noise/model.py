@@ -95,7 +95,17 @@ class ChannelNoise:
         -------
         ChannelNoise
             Without noise if the variance, at lag 0, is not above 0.
+
+        Raises
+        ------
+        ValueError
+            If a size of the autocovariance is even, so that no lag is at the centre.
         """
+        if not all(size % 2 for size in autocovariance.shape):
+            raise ValueError(
+                f"ChannelNoise.of_autocovariance expected an array of odd sizes, with lag 0 at its "
+                f"centre; got shape {autocovariance.shape}."
+            )
         middle = tuple(size // 2 for size in autocovariance.shape)
         variance = autocovariance[middle]
         if not variance > 0:

@@ -231,6 +231,18 @@ def test_noise_by_its_autocovariance():
     assert channel.autocovariance is covariance
     none = ss.ChannelNoise.of_autocovariance(np.zeros((5, 5)))
     assert (none.level, none.correlation, none.autocovariance) == (0, (0, 0), None)
+    with pytest.raises(ValueError, match=r"odd sizes, with lag 0 .*; got shape \(4, 5\)"):
+        ss.ChannelNoise.of_autocovariance(np.ones((4, 5)))
+
+
+def test_scaled_noise(rng):
+    """As that of the image times the same factor; of shared noise the autocovariance, too."""
+    noisy = RAMP + np.sqrt(RAMP) * rng.normal(size=RAMP.shape)
+    (one,), (other,) = (measure_noise(k * noisy).channels for k in (1.0, 8.0))
+    assert one.scaled(8.0) == other
+    assert one.line is not None
+    shared = ss.ChannelNoise.of_autocovariance(np.ones((3, 3))).scaled(3.0)
+    assert (shared.level, shared.autocovariance[1, 1]) == (3, 9)
 
 
 @pytest.mark.parametrize("way", directions(2))
