@@ -93,10 +93,11 @@ def for_shared_noise(plane, channel, noise, seed):
         noise=ImageNoise((channel,)),
         shrinkage=0.0 if steady else SHRINKAGE,
         prior=PRIOR_IF_BLURRED if is_blurred(noise) and not steady else None,
+        passthrough=False,
         random_state=seed,
     )
     (stack,) = in_all_threads([stack])
-    # The first and the last crop, those in opposite corners, are enough for two weights.
+    # The first and the last crop, those of opposite parts, are enough for two weights.
     crops = sample(plane, None)
     stack.fit(crops[:: max(len(crops) - 1, 1)])
     *_, combined, asis = stack.risks_

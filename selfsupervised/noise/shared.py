@@ -23,11 +23,14 @@ from selfsupervised.core.types import Array
 from selfsupervised.noise.spectrum import (
     BLOCK_EDGE_PIXELS,
     FIRST_NOISE_FREQUENCY,
-    LAST_FITTED_FREQUENCY,
     autocovariance_of,
+    bands,
     cosines_by_brightness,
     faded,
+    is_steady,
     power_of_flattest,
+    power_of_quietest,
+    powers_of_noise,
 )
 
 # White noise leaves many places flat but for its level, and differences of blocks uncorrelated.
@@ -38,9 +41,7 @@ MIN_LEVEL_RATIO, MIN_CORRELATION, MIN_EVENNESS, MAX_LOW_RATIO = 1.5, 0.2, 0.65, 
 SURE_EVENNESS, MAX_LOW_RATIO_IF_SURE = 0.7, 3.7
 SURE_SIMILAR_CORRELATION, SURE_ALONG_ONE_AXIS, MAX_ALONG_OTHER = 0.48, 0.62, 0.25
 HIGH_EVENNESS, MAX_LOW_RATIO_IF_EVEN = 0.86, 3.0
-# As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
-# rises or falls; such noise needs less of the other signs.
-MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
+# Noise that is as strong at all brightnesses needs less of the other signs.
 MIN_EVENNESS_IF_STEADY, MAX_LOW_RATIO_IF_STEADY, MAX_CORRELATION_IF_STEADY = 0.4, 4.5, 0.82
 # Any noise has a white part; what has none was drawn or made smaller. And what is most of an image
 # and shared far is its texture.
@@ -60,10 +61,12 @@ MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 15.5, 0.15, 0.02
 MIN_SMOOTHED_EVENNESS = 0.36
 # More, and it is the image that was made smaller or is smooth.
 SMOOTHED_SIMILAR_CORRELATIONS = 0.4, 0.62
-FIRST_HIGHEST_FREQUENCY = 15
-# Larger blocks see lower frequencies, and more structure; they are believed up to the first ratio
-# of levels, and not beyond the second.
-LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS, LARGE_LEVEL_RATIOS = 32, 5_000, (1.15, 1.3)
+# Larger blocks see lower frequencies, and more structure. Of steady noise they are believed from
+# the first evenness of those on, which noise has in all blocks alike, and in full from the second
+# on; of other noise, up to the first ratio of levels, and not beyond the second.
+LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS = 32, 5_000
+LARGE_EVENNESS, LARGE_LEVEL_RATIOS = (0.7, 0.75), (1.15, 1.3)
+FIRST_LARGE_FREQUENCY, LAST_LARGE_FREQUENCY = 3, 7
 QUIETEST, QUIET = 0.1, 0.3
 MIN_SHARED_EDGE_PIXELS = 256  # smaller images hold too few blocks to tell
 
@@ -114,18 +117,25 @@ def shared_noise(channel, flat, similar, sure=False):
     found = autocovariance_of(powers)
     if not (sure or _believed(channel, flat.level, similar.correlation, cosines, powers, found)):
         return None
+    powers, steady = powers_of_noise(cosines)
+    found = autocovariance_of(powers)
     large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS)
-    larger = autocovariance_of([power_of_flattest(part) for part in large])
+    power_of = power_of_quietest if steady else power_of_flattest
+    larger = autocovariance_of([power_of(part) for part in large])
     if not found.max() > 0 or (not sure and any(_is_surface(channel, a) for a in (found, larger))):
         return None
-    found = _of_both(found, larger)
-    return SharedNoise(found, _is_steady(powers))
+    return SharedNoise(_of_both(found, larger, large if steady else None), steady)
 
 
-def _of_both(found, larger):
-    """From blocks of both sizes, the larger ones counting less the more structure they see."""
-    ratio = np.sqrt(larger.max() / found.max())
-    share = np.interp(ratio, LARGE_LEVEL_RATIOS, (1.0, 0.0))
+def _of_both(found, larger, large):
+    """From blocks of both sizes; `large` are the cosines of the larger ones, of steady noise."""
+    if large is None:
+        ratio = np.sqrt(larger.max() / found.max())
+        share = np.interp(ratio, LARGE_LEVEL_RATIOS, (1.0, 0.0))
+    else:
+        band = FIRST_LARGE_FREQUENCY, LAST_LARGE_FREQUENCY
+        evenness = np.median([_evenness(part, *band) for part in large])
+        share = np.interp(evenness, LARGE_EVENNESS, (0.0, 1.0))
     if share == 0:
         return faded(found)
     beyond = (len(larger) - len(found)) // 2
@@ -143,7 +153,7 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
         return False
     each = [_evenness(part) for part in cosines]
     evenness = float(np.median(each))
-    low, middle, highest = _bands(powers)
+    low, middle, highest = bands(powers)
     along_both = min(_lags(autocovariance)) > MIN_OTHER_CORRELATION * correlation
     if along_both and middle < np.interp(correlation, CORRELATIONS, MIDDLE_TO_HIGHEST) * highest:
         return False
@@ -152,7 +162,7 @@ def _believed(channel, white_level, similar, cosines, powers, autocovariance):
         return False
     usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
     steady = (
-        _is_steady(powers)
+        is_steady(powers)
         and evenness > MIN_EVENNESS_IF_STEADY
         and low < MAX_LOW_RATIO_IF_STEADY * middle
         and correlation < MAX_CORRELATION_IF_STEADY
@@ -196,29 +206,9 @@ def _max_low_ratio(evenness, similar):
     return MAX_LOW_RATIO_IF_EVEN if evenness > HIGH_EVENNESS else MAX_LOW_RATIO
 
 
-def _evenness(cosines):
+def _evenness(cosines, first=FIRST_NOISE_FREQUENCY, last=np.inf):
     """Power of the quietest blocks over that of quiet ones; near 1 for noise alone."""
     total = np.indices(cosines.shape[1:]).sum(axis=0)
-    power = np.square(cosines[:, total >= FIRST_NOISE_FREQUENCY]).sum(axis=1)
+    power = np.square(cosines[:, (total >= first) & (total <= last)]).sum(axis=1)
     quietest, quiet = np.quantile(power, (QUIETEST, QUIET))
     return quietest / quiet if quiet > 0 else 0.0
-
-
-def _is_steady(powers):
-    """Whether middle frequencies are as strong at all brightnesses."""
-    strengths = np.sqrt([_bands([power])[1] for power in powers])
-    if not strengths.min() > 0:
-        return False
-    strengths = strengths / strengths.mean()
-    trend, _ = np.polyfit(np.linspace(-0.5, 0.5, len(strengths)), strengths, 1)
-    return bool(np.ptp(np.log(strengths)) < np.log(MAX_STRENGTH_RATIO) and abs(trend) < MAX_TREND)
-
-
-def _bands(powers):
-    """Mean power in the flattest blocks at low, middle and the highest frequencies."""
-    power = np.mean(powers, axis=0)
-    total = np.indices(power.shape).sum(axis=0)
-    low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
-    middle = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)
-    highest = total >= FIRST_HIGHEST_FREQUENCY
-    return power[low].mean(), power[middle].mean(), power[highest].mean()

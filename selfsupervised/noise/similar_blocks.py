@@ -74,11 +74,13 @@ def _differences(channel, random_state):
     known = known.astype(np.float32)
     n = min(N_BLOCKS, len(candidates))
     squares = np.einsum("ij,ij->i", known, known)
-    distances = squares[:n, None] + squares - 2 * known[:n] @ known.T
-    apart = np.abs(candidates[:n, None] - candidates).max(axis=-1)
-    distances[apart < MIN_DISTANCE_PIXELS] = np.inf
+    distances = known[:n] @ known.T
+    distances *= -2
+    distances += squares
+    near = [np.abs(at[:n, None] - at) < MIN_DISTANCE_PIXELS for at in candidates.T.astype(np.int32)]
+    distances[near[0] & near[1]] = np.inf
     partner = distances.argmin(axis=1)
-    least = distances[np.arange(n), partner]
+    least = distances[np.arange(n), partner] + squares[:n]
     # The best pairs at each brightness.
     strata = np.array_split(np.argsort(known[:n].mean(axis=1)), N_BRIGHTNESSES)
     n_best = max(4, int(BEST_SHARE * n / N_BRIGHTNESSES))

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the noise of one image is correlated, from the power of its flattest blocks.
 
-Blocks are turned into cosines, and those with least power in their low frequencies chosen at each
-brightness alike. What they have in the others is noise, nearly; its low frequencies, by which they
-were chosen and which hold what is left of the image, are continued from a Gaussian that is fitted
-to the next ones: right for optics, demosaicking and resampling, whose noise is blurred.
+Blocks are turned into cosines, and those with least power in one half of their frequencies chosen
+at each brightness alike. What they have in the other half is noise, nearly: texture is strong or
+weak at all frequencies of a block, while noise that is weak at one by chance is not so at another.
+The lowest frequencies, which hold what is left of the image, are continued from a Gaussian that is
+fitted to the next ones: right for optics, demosaicking and resampling, whose noise is blurred.
 """
 
 from functools import lru_cache
@@ -27,10 +28,16 @@ MAX_BLOCKS = 20_000
 N_BRIGHTNESSES = 8
 # Of the blocks of each brightness the flattest are looked at, and not fewer than so many.
 FLAT_BLOCK_SHARE, MIN_FLAT_BLOCKS = 0.1, 16
+MAX_STRENGTH = 20.0  # of one coefficient in the rank of a block, in units of the noise's variance
 MAX_SATURATED_SHARE = 0.02  # pixels of a block that may lie at an end of the range
 # Sums of frequencies (halves of a cycle in a block): below the first the blocks are ranked, and
 # between both the Gaussian is fitted.
 FIRST_NOISE_FREQUENCY, LAST_FITTED_FREQUENCY = 4, 10
+FIRST_HIGHEST_FREQUENCY = 15
+# As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
+# rises or falls.
+MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
+UNFADED_SHARE = 0.25  # of the lags
 # Of tiles that are filtered one by one, by number of axes, and how much is taken in around them.
 TILE_EDGE_PIXELS, TILE_MARGIN_PIXELS = {2: 1024, 3: 96}, {2: 64, 3: 16}
 
@@ -97,7 +104,8 @@ def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Arra
 def _autocovariance(channel):
     """That of one channel, up to lags of half a block."""
     edge = BLOCK_EDGE_PIXELS[channel.ndim]
-    return autocovariance_of([power_of_flattest(c) for c in cosines_by_brightness(channel, edge)])
+    powers, _ = powers_of_noise(cosines_by_brightness(channel, edge))
+    return autocovariance_of(powers)
 
 
 def autocovariance_of(powers):
@@ -134,14 +142,72 @@ def cosines_by_brightness(channel, edge, max_blocks=MAX_BLOCKS):
     return [dctn(part, axes=within, norm="ortho") for part in parts]
 
 
+def powers_of_noise(cosines):
+    """Power of the noise at each brightness, and whether it is as strong at all of them.
+
+    Of noise that is not, as of cameras that smooth and compress, the quietest blocks have less than
+    others; there the flattest are looked at.
+    """
+    quietest = [power_of_quietest(part) for part in cosines]
+    if is_steady(quietest):
+        return quietest, True
+    return [power_of_flattest(part) for part in cosines], False
+
+
+def is_steady(powers):
+    """Whether middle frequencies are as strong at all brightnesses."""
+    strengths = np.sqrt([bands([power])[1] for power in powers])
+    if len(powers) < N_BRIGHTNESSES or not strengths.min() > 0:
+        return False
+    strengths = strengths / strengths.mean()
+    trend, _ = np.polyfit(np.linspace(-0.5, 0.5, len(strengths)), strengths, 1)
+    return bool(np.ptp(np.log(strengths)) < np.log(MAX_STRENGTH_RATIO) and abs(trend) < MAX_TREND)
+
+
+def bands(powers):
+    """Mean power in the flattest blocks at low, middle and the highest frequencies."""
+    power = np.mean(powers, axis=0)
+    total = np.indices(power.shape).sum(axis=0)
+    low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
+    middle = (total >= FIRST_NOISE_FREQUENCY) & (total <= LAST_FITTED_FREQUENCY)
+    highest = total >= FIRST_HIGHEST_FREQUENCY
+    return power[low].mean(), power[middle].mean(), power[highest].mean()
+
+
 def power_of_flattest(cosines):
-    """Power at each frequency of the flattest blocks of one brightness, their own structure too."""
+    """Power at each frequency of the flattest blocks of one brightness, their own structure too.
+
+    The flattest are those with least power at low frequencies.
+    """
     total = np.indices(cosines.shape[1:]).sum(axis=0)
     low = (total > 0) & (total < FIRST_NOISE_FREQUENCY)
-    flattest = np.argsort(np.square(cosines[:, low]).sum(axis=1), kind="stable")
+    return _power(cosines, np.square(cosines[:, low]).sum(axis=1))
+
+
+def power_of_quietest(cosines):
+    """Power at each frequency of the blocks of one brightness that are quietest at others.
+
+    Blocks are ranked by every other frequency, as by the white fields of a chessboard, in units of
+    the power of the flattest; what is measured are the black ones. And the other way round.
+    """
+    unit = _continued(power_of_flattest(cosines))
+    if not unit.all():  # drawn, not measured
+        return unit
+    total = np.indices(unit.shape).sum(axis=0)
+    power = np.empty_like(unit)
+    for parity in (0, 1):
+        judged, measured = (total % 2 == parity) & (total > 0), total % 2 != parity
+        strength = np.minimum(np.square(cosines[:, judged]) / unit[judged], MAX_STRENGTH)
+        power[measured] = _power(cosines[:, measured], strength.sum(axis=1))
+    return power
+
+
+def _power(cosines, strength):
+    """Power of those with least `strength`."""
     n_flat = max(MIN_FLAT_BLOCKS, int(FLAT_BLOCK_SHARE * len(cosines)))
+    flattest = np.argsort(strength, kind="stable")[:n_flat]
     # The median, which a few coefficients of structure do not move.
-    return np.square(np.median(np.abs(cosines[flattest[:n_flat]]), axis=0) / norm.ppf(0.75))
+    return np.square(np.median(np.abs(cosines[flattest]), axis=0) / norm.ppf(0.75))
 
 
 def _continued(power):
@@ -158,10 +224,11 @@ def _continued(power):
 
 
 def faded(autocovariance):
-    """Falling to 0 just beyond the largest lag, by a cosine along each axis."""
+    """Falling to 0 just beyond the largest lag, by a cosine along each axis from a quarter on."""
     for axis, size in enumerate(autocovariance.shape):
         lag = np.abs(np.arange(size) - size // 2) / (size // 2 + 1)
-        line = (1 + np.cos(np.pi * lag)) / 2
+        beyond = np.maximum(lag - UNFADED_SHARE, 0.0) / (1 - UNFADED_SHARE)
+        line = (1 + np.cos(np.pi * beyond)) / 2
         others = [other for other in range(autocovariance.ndim) if other != axis]
         autocovariance = autocovariance * np.expand_dims(line, others)
     return autocovariance

@@ -20,8 +20,8 @@ from selfsupervised.noise.spectrum import (
 )
 from selfsupervised.wrappers.function import check_learns_nothing, denoiser_for, output_of
 
-# How far the image is mirrored at its border, in pixels: as far as the filters reach.
-BORDER_PIXELS = {2: 16, 3: 8}
+# How far the image is mirrored at its border: as far as the filters reach, nearly.
+BORDER_PIXELS = 8
 
 
 class NoiseWhitener(ImageDenoiser):
@@ -55,11 +55,10 @@ class NoiseWhitener(ImageDenoiser):
 
     Notes
     -----
-    The image is mirrored for 16 pixels at its border (8 in volumes), so that what is denoised is
-    larger by that. Images with an edge of more than 2048 pixels (192 in volumes) are filtered in
+    The image is mirrored for 8 pixels at its border, so that what is denoised is larger by that. Images with an edge of more than 2048 pixels (192 in volumes) are filtered in
     overlapping tiles, so that memory is that of a few copies of the image. An autocovariance that
     is cut off has a spectrum that is negative somewhere, where the floor stands in. An estimated
-    one fades to zero towards its largest lag, by a cosine, before it is used.
+    one fades to zero towards its largest lag, by a cosine from a quarter of it on, before it is used.
 
     Noise that all channels share is not told from signal.
 
@@ -107,7 +106,7 @@ class NoiseWhitener(ImageDenoiser):
     def _denoise(self, image):
         channels = image if self.channel_axis is not None else image[..., None]
         n_spatial = channels.ndim - 1
-        margin = BORDER_PIXELS[n_spatial]
+        margin = BORDER_PIXELS
         covariances = self._autocovariances(channels, n_spatial)
         if any(not each.any() for each in covariances):  # a channel without noise
             return image

@@ -33,7 +33,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
     made of each noisy image (recorruption): members denoise the noisier one, told that its noise
     is stronger where they were told the noise, and are compared with the other. Where a member
     learns, as a network does, all are compared with pixels that none of them saw instead, and the
-    weights sum to one.
+    weights sum to one, as they do without `passthrough`.
 
     Parameters
     ----------
@@ -51,6 +51,9 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
     prior : array-like of shape (n_estimators,), default=None
         The weights that `shrinkage` draws to, as they are known from other images: not negative,
         of a sum of 1.
+    passthrough : bool, default=True
+        Whether the noisy image may take part; otherwise the learned weights sum to one. It helps
+        where the members take too much away, and harms where the noise is stronger than was said.
     random_state : int, RandomState, Generator or None, default=0
         Seed of the draws.
     channel_axis : {None, -1}, default=None
@@ -96,6 +99,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         "noise": "no_validation",
         "shrinkage": [Interval(Real, 0, 1, closed="both")],
         "prior": ["array-like", None],
+        "passthrough": ["boolean"],
         "random_state": "no_validation",
         "channel_axis": [None, Integral],
     }
@@ -108,6 +112,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         noise: Any = "estimate",
         shrinkage: float = 0.0,
         prior: Any = None,
+        passthrough: bool = True,
         random_state: RandomState = 0,
         channel_axis: int | None = None,
     ) -> None:
@@ -116,6 +121,7 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         self.noise = noise
         self.shrinkage = shrinkage
         self.prior = prior
+        self.passthrough = passthrough
         self.random_state = random_state
         self.channel_axis = channel_axis
 
@@ -187,7 +193,8 @@ class StackingDenoiser(_BaseComposition, ImageDenoiser):
         learning = any(map(learns, members))
         pairs = self._held_out(images, missing) if learning else self._recorrupted(images, missing)
         gram, count, variance = _gram(pairs)
-        learned = _simplex_weights(gram if not learning else gram[:-1, :-1])[: len(members)]
+        noisy_too = self.passthrough and not learning
+        learned = _simplex_weights(gram if noisy_too else gram[:-1, :-1])[: len(members)]
         self.weights_ = _shrunk(learned, self.shrinkage, self.prior)
         combined = np.append(self.weights_, 1 - self.weights_.sum())
         risks = [*np.diag(gram)[:-1], combined @ gram @ combined, gram[-1, -1]]

@@ -192,6 +192,9 @@ def test_large_images_are_judged_on_crops(rng):
     noisy[:30, :40] = np.nan
     crops = sample(noisy, None)
     assert [crop.shape for crop in crops] == [(128, 128)] * 4
+    # In the middle of each quarter.
+    assert_array_equal(crops[0], noisy[16:144, 32:160])
+    assert_array_equal(crops[3], noisy[176:304, 224:352])
     assert len(sample(np.where(np.arange(384) < 380, np.nan, noisy), None)) == 1
     out = ss.denoise(noisy, budget_s=0)
     measured = ~np.isnan(noisy)

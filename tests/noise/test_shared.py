@@ -59,7 +59,7 @@ def test_noise_that_is_steady_needs_less_of_the_other_signs(monkeypatch):
     (channel,) = measure_noise(noisy).channels
     assert channel.autocovariance is not None
     assert channel.steady
-    monkeypatch.setattr(shared, "_is_steady", lambda powers: False)
+    monkeypatch.setattr(shared, "is_steady", lambda powers: False)
     assert measure_noise(noisy).channels[0].autocovariance is None
 
 

@@ -95,6 +95,16 @@ def test_shrinkage_draws_to_a_prior():
     np.testing.assert_allclose(_shrunk(np.zeros(2), 0.5, [0.25, 0.75]), [0.0, 0.0])
 
 
+def test_without_passthrough_weights_sum_to_one(image):
+    """Where the noise is stronger than members were told, some of the image would be kept."""
+    few = [("narrow", ss.GaussianDenoiser(0.4)), ("other", ss.GaussianDenoiser(0.5))]
+    options = {"noise": ss.ImageNoise((ss.ChannelNoise(0.3 * LEVEL, 0.2 * LEVEL, LEVEL),))}
+    with_image = ss.StackingDenoiser(few, **options).fit(image[None])
+    alone = ss.StackingDenoiser(few, passthrough=False, **options).fit(image[None])
+    assert with_image.weights_.sum() < 0.9
+    assert alone.weights_.sum() == pytest.approx(1)
+
+
 def test_missing_pixels_colour_and_seeds(image):
     colour = np.stack([image, 2 * image, image + 1], axis=-1)[:48, :48]
     colour[5:9, 5:9] = np.nan

@@ -1,0 +1,73 @@
+# Authors: the selfsupervised developers
+# SPDX-License-Identifier: BSD-3-Clause
+"""The spectrum of noise that neighbours share, where the image has texture or smooth structure."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+import selfsupervised as ss
+from selfsupervised.noise import shared, spectrum
+from selfsupervised.noise.measure import measure_noise
+
+LEVEL, EDGE = 20.0, 256
+
+
+def blurred(width, seed=0, edge=EDGE):
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(edge, edge)), width)
+    return LEVEL * noise / noise.std()
+
+
+def level_by(power_of, image):
+    cosines = spectrum.cosines_by_brightness(image, 16)
+    return np.sqrt(spectrum.autocovariance_of([power_of(part) for part in cosines]).max())
+
+
+def test_fine_texture_in_many_blocks_is_not_taken_for_noise():
+    """It shows at other frequencies of a block; the control looks at the lowest ones only."""
+    row, column = np.indices((EDGE, EDGE))
+    texture = 40 * np.sin(2 * np.pi * row / 5.3) * np.sin(2 * np.pi * column / 4.7)
+    image = np.where(row < 0.7 * EDGE, texture, 0.0) + blurred(0.5)
+    assert level_by(spectrum.power_of_quietest, image) == pytest.approx(LEVEL, rel=0.03)
+    assert level_by(spectrum.power_of_flattest, image) > 1.1 * LEVEL
+    found = ss.noise_autocovariance(image)
+    assert np.sqrt(found.max()) == pytest.approx(LEVEL, rel=0.03)
+
+
+def test_noise_that_is_not_steady_is_measured_in_the_flattest_blocks():
+    """Its quietest blocks have less than others."""
+    rng = np.random.default_rng(0)
+    strength = np.kron(rng.uniform(0.3, 1.7, (16, 16)), np.ones((16, 16)))
+    brightness = 3 * np.arange(EDGE)[:, None]
+    image = brightness + (0.5 + brightness / 600) * strength * blurred(0.8)
+    cosines = spectrum.cosines_by_brightness(image, 16)
+    powers, steady = spectrum.powers_of_noise(cosines)
+    assert not steady
+    np.testing.assert_array_equal(powers[0], spectrum.power_of_flattest(cosines[0]))
+    even = image - (0.5 + brightness / 600) * strength * blurred(0.8) + blurred(0.8)
+    assert spectrum.powers_of_noise(spectrum.cosines_by_brightness(even, 16))[1]
+
+
+def test_larger_blocks_are_believed_where_their_low_frequencies_are_even(monkeypatch):
+    """As those of noise are; what is smooth in a photograph is not, and the control takes it."""
+    camera = data.camera()[100:484, 100:484] + blurred(0.7, edge=384)
+    known = measure_noise(camera).channels[0]
+    assert known.level == pytest.approx(LEVEL, rel=0.05)
+    monkeypatch.setattr(shared, "LARGE_EVENNESS", (0.0, 0.01))
+    assert measure_noise(camera).channels[0].level > 1.1 * LEVEL
+    monkeypatch.undo()
+    low = (0.8 * blurred(0.7) + 0.6 * blurred(3.0, seed=1)) + np.arange(EDGE)
+    found, steady = shared.shared_noise(low, None, None, sure=True)
+    assert steady and found.shape == (33, 33)
+    assert np.sqrt(found.max()) == pytest.approx(LEVEL, rel=0.1)
+    monkeypatch.setattr(shared, "LARGE_EVENNESS", (2.0, 3.0))
+    smaller, _ = shared.shared_noise(low, None, None, sure=True)
+    assert smaller.shape == (17, 17)
+    assert np.sqrt(smaller.max()) < 0.9 * LEVEL
+
+
+def test_an_autocovariance_fades_beyond_a_quarter_of_its_lags():
+    kept = spectrum.faded(np.ones((9, 17)))
+    np.testing.assert_allclose(kept[3:6, 6:11], 1.0)
+    assert 0 < kept[4, 0] < 0.06 and (np.diff(kept[4, :9]) >= 0).all()
