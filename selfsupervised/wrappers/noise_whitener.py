@@ -55,10 +55,11 @@ class NoiseWhitener(ImageDenoiser):
 
     Notes
     -----
-    The image is mirrored for 8 pixels at its border, so that what is denoised is larger by that. Images with an edge of more than 2048 pixels (192 in volumes) are filtered in
-    overlapping tiles, so that memory is that of a few copies of the image. An autocovariance that
-    is cut off has a spectrum that is negative somewhere, where the floor stands in. An estimated
-    one fades to zero towards its largest lag, by a cosine from a quarter of it on, before it is used.
+    The image is mirrored for 8 pixels at its border, so that what is denoised is larger by that.
+    Images with an edge of more than 2048 pixels (192 in volumes) are filtered in overlapping tiles,
+    so that memory is that of a few copies of the image. An autocovariance that is cut off has a
+    spectrum that is negative somewhere, where the floor stands in. An estimated one fades to zero
+    towards its largest lag, by a cosine from a quarter of it on, before it is used.
 
     Noise that all channels share is not told from signal.
 
