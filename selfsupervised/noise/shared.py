@@ -7,6 +7,7 @@ the images on which they were measured:
 
 - noise is as strong in all flat blocks, while texture is weak in some of them;
 - noise has no more power at low frequencies than at middle ones, while what is shown has;
+- noise is no weaker in the quietest few blocks than in the quiet ones, while texture is;
 - noise is left in the differences of blocks that show the same, while structure cancels;
 - noise of a constant level is as strong at all brightnesses, while texture is not;
 - blur that correlates neighbours leaves less at the highest frequencies, while a texture with white
@@ -30,7 +31,7 @@ from selfsupervised.noise.spectrum import (
     is_steady,
     power_of_flattest,
     power_of_quietest,
-    powers_of_noise,
+    strength_ratio,
 )
 
 # White noise leaves many places flat but for its level, and differences of blocks uncorrelated.
@@ -55,10 +56,14 @@ EVENNESS_OF_NOISE, MAX_LOW_RATIO_OF_NOISE, MAX_NEAR_CORRELATION = 0.87, 2.2, 0.6
 CORRELATIONS = 0.24, 0.38, 0.47, 0.52, 0.56, 0.62, 0.75
 MIDDLE_TO_HIGHEST = 2.0, 3.8, 6.0, 8.0, 11.0, 14.0, 24.0
 MIN_OTHER_CORRELATION = 0.5  # of that along the other axis, for a blur along both
-# Weak noise that was smoothed: middle frequencies over the highest, the white part over all, and
-# how strong it may be, in shares of the range of the image.
-MIN_SMOOTHED_RATIO, MAX_WHITE_SHARE, MAX_LEVEL_SHARE = 15.5, 0.15, 0.02
-MIN_SMOOTHED_EVENNESS = 0.36
+# The level by the quietest blocks, so few of them, over that by more: texture is weaker there. And
+# strong noise differs by less than this ratio from one brightness to another.
+QUIETEST_SHARE, MIN_QUIETEST_RATIO, MAX_STRONG_STRENGTH_RATIO = 0.03, 0.9, 5.0
+# Weak noise that was smoothed: middle frequencies over the highest, and how strong it may be, in
+# shares of the range of the image; the more, the more surely it was smoothed. And the white part
+# over all, the other signs, and its correlation along one axis over that along the other.
+SMOOTHED_RATIOS, LEVEL_SHARES, MAX_WHITE_SHARE = (15.5, 33.0), (0.02, 0.03), 0.15
+MIN_SMOOTHED_EVENNESS, MIN_SMOOTHED_OTHER_CORRELATION = 0.36, 0.7
 # More, and it is the image that was made smaller or is smooth.
 SMOOTHED_SIMILAR_CORRELATIONS = 0.4, 0.62
 # Larger blocks see lower frequencies, and more structure. Of steady noise they are believed from
@@ -113,12 +118,15 @@ def shared_noise(channel, flat, similar, sure=False):
     if not sure and not np.nanmax(similar.correlation, initial=0.0) > MIN_SIMILAR_CORRELATION:
         return None
     cosines = cosines_by_brightness(channel, edge)
-    powers = [power_of_flattest(part) for part in cosines]
-    found = autocovariance_of(powers)
-    if not (sure or _believed(channel, flat.level, similar.correlation, cosines, powers, found)):
+    flattest = [power_of_flattest(part) for part in cosines]
+    quietest = [power_of_quietest(part) for part in cosines]
+    believed = sure or _believed(
+        channel, flat.level, similar.correlation, cosines, flattest, quietest
+    )
+    if not believed:
         return None
-    powers, steady = powers_of_noise(cosines)
-    found = autocovariance_of(powers)
+    steady = is_steady(quietest)
+    found = autocovariance_of(quietest if steady else flattest)
     large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS)
     power_of = power_of_quietest if steady else power_of_flattest
     larger = autocovariance_of([power_of(part) for part in large])
@@ -142,41 +150,52 @@ def _of_both(found, larger, large):
     return share * faded(larger) + (1 - share) * np.pad(faded(found), beyond)
 
 
-def _believed(channel, white_level, similar, cosines, powers, autocovariance):
+def _believed(channel, white_level, similar, cosines, flattest, quietest):
     """Whether this is noise, and not texture."""
-    variance = autocovariance.max()
-    correlation = max(_lags(autocovariance))
-    if not correlation > MIN_CORRELATION:
-        return False
-    level = np.sqrt(variance)
-    if not level < MAX_RATIO_TO_WHITE * white_level:
+    autocovariance = autocovariance_of(flattest)
+    lags = _lags(autocovariance)
+    level, correlation = np.sqrt(autocovariance.max()), max(lags)
+    if not (correlation > MIN_CORRELATION and level < MAX_RATIO_TO_WHITE * white_level):
         return False
     each = [_evenness(part) for part in cosines]
     evenness = float(np.median(each))
-    low, middle, highest = bands(powers)
-    along_both = min(_lags(autocovariance)) > MIN_OTHER_CORRELATION * correlation
+    low, middle, highest = bands(flattest)
+    along_both = min(lags) > MIN_OTHER_CORRELATION * correlation
     if along_both and middle < np.interp(correlation, CORRELATIONS, MIDDLE_TO_HIGHEST) * highest:
         return False
     alone = min(each) > EVENNESS_OF_NOISE and correlation < MAX_NEAR_CORRELATION
     if alone and low > MAX_LOW_RATIO_OF_NOISE * middle:
         return False
+    few = autocovariance_of([power_of_quietest(part, QUIETEST_SHARE) for part in cosines]).max()
+    quietest_ratio = np.sqrt(max(few, 0.0) / autocovariance_of(quietest).max())
     usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
     steady = (
-        is_steady(powers)
+        is_steady(quietest)
         and evenness > MIN_EVENNESS_IF_STEADY
         and low < MAX_LOW_RATIO_IF_STEADY * middle
         and correlation < MAX_CORRELATION_IF_STEADY
     )
-    strong = level > MIN_LEVEL_RATIO * white_level and (usual or steady)
-    weak = level < MAX_LEVEL_SHARE * np.ptp(channel) and white_level < MAX_WHITE_SHARE * level
+    strong = (
+        level > MIN_LEVEL_RATIO * white_level
+        and (usual or steady)
+        and quietest_ratio > MIN_QUIETEST_RATIO
+        and strength_ratio(quietest) < MAX_STRONG_STRENGTH_RATIO
+    )
     least, most = SMOOTHED_SIMILAR_CORRELATIONS
     smoothed = (
-        weak
-        and middle > MIN_SMOOTHED_RATIO * highest
+        middle > SMOOTHED_RATIOS[0] * highest
+        and level < _max_level_share(middle, highest) * np.ptp(channel)
+        and white_level < MAX_WHITE_SHARE * level
         and least < min(similar) < most
         and evenness > MIN_SMOOTHED_EVENNESS
+        and min(lags) > MIN_SMOOTHED_OTHER_CORRELATION * correlation
     )
     return bool(strong or smoothed)
+
+
+def _max_level_share(middle, highest):
+    """Of weak noise that was smoothed, in shares of the range."""
+    return LEVEL_SHARES[int(middle > SMOOTHED_RATIOS[1] * highest)]
 
 
 def _lags(autocovariance):

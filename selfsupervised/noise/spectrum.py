@@ -36,7 +36,7 @@ FIRST_NOISE_FREQUENCY, LAST_FITTED_FREQUENCY = 4, 10
 FIRST_HIGHEST_FREQUENCY = 15
 # As strong at all brightnesses: strongest over weakest, and how far a line over the brightnesses
 # rises or falls.
-MAX_STRENGTH_RATIO, MAX_TREND = 1.25, 0.12
+MAX_STRENGTH_RATIO, MAX_TREND = 1.3, 0.12
 UNFADED_SHARE = 0.25  # of the lags
 # Of tiles that are filtered one by one, by number of axes, and how much is taken in around them.
 TILE_EDGE_PIXELS, TILE_MARGIN_PIXELS = {2: 1024, 3: 96}, {2: 64, 3: 16}
@@ -156,12 +156,21 @@ def powers_of_noise(cosines):
 
 def is_steady(powers):
     """Whether middle frequencies are as strong at all brightnesses."""
-    strengths = np.sqrt([bands([power])[1] for power in powers])
-    if len(powers) < N_BRIGHTNESSES or not strengths.min() > 0:
+    if len(powers) < N_BRIGHTNESSES or not strength_ratio(powers) < MAX_STRENGTH_RATIO:
         return False
-    strengths = strengths / strengths.mean()
-    trend, _ = np.polyfit(np.linspace(-0.5, 0.5, len(strengths)), strengths, 1)
-    return bool(np.ptp(np.log(strengths)) < np.log(MAX_STRENGTH_RATIO) and abs(trend) < MAX_TREND)
+    strengths = _strengths(powers)
+    trend, _ = np.polyfit(np.linspace(-0.5, 0.5, len(strengths)), strengths / strengths.mean(), 1)
+    return bool(abs(trend) < MAX_TREND)
+
+
+def strength_ratio(powers):
+    """Standard deviation of middle frequencies where they are strongest over the weakest."""
+    strengths = _strengths(powers)
+    return strengths.max() / strengths.min() if strengths.min() > 0 else np.inf
+
+
+def _strengths(powers):
+    return np.sqrt([bands([power])[1] for power in powers])
 
 
 def bands(powers):
@@ -184,11 +193,12 @@ def power_of_flattest(cosines):
     return _power(cosines, np.square(cosines[:, low]).sum(axis=1))
 
 
-def power_of_quietest(cosines):
+def power_of_quietest(cosines, share=FLAT_BLOCK_SHARE):
     """Power at each frequency of the blocks of one brightness that are quietest at others.
 
     Blocks are ranked by every other frequency, as by the white fields of a chessboard, in units of
-    the power of the flattest; what is measured are the black ones. And the other way round.
+    the power of the flattest; what is measured are the black ones. And the other way round. Looked
+    at is the quietest `share` of them.
     """
     unit = _continued(power_of_flattest(cosines))
     if not unit.all():  # drawn, not measured
@@ -198,13 +208,13 @@ def power_of_quietest(cosines):
     for parity in (0, 1):
         judged, measured = (total % 2 == parity) & (total > 0), total % 2 != parity
         strength = np.minimum(np.square(cosines[:, judged]) / unit[judged], MAX_STRENGTH)
-        power[measured] = _power(cosines[:, measured], strength.sum(axis=1))
+        power[measured] = _power(cosines[:, measured], strength.sum(axis=1), share)
     return power
 
 
-def _power(cosines, strength):
-    """Power of those with least `strength`."""
-    n_flat = max(MIN_FLAT_BLOCKS, int(FLAT_BLOCK_SHARE * len(cosines)))
+def _power(cosines, strength, share=FLAT_BLOCK_SHARE):
+    """Power of the share with least `strength`."""
+    n_flat = max(MIN_FLAT_BLOCKS, int(share * len(cosines)))
     flattest = np.argsort(strength, kind="stable")[:n_flat]
     # The median, which a few coefficients of structure do not move.
     return np.square(np.median(np.abs(cosines[flattest]), axis=0) / norm.ppf(0.75))

@@ -71,3 +71,28 @@ def test_an_autocovariance_fades_beyond_a_quarter_of_its_lags():
     kept = spectrum.faded(np.ones((9, 17)))
     np.testing.assert_allclose(kept[3:6, 6:11], 1.0)
     assert 0 < kept[4, 0] < 0.06 and (np.diff(kept[4, :9]) >= 0).all()
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_texture_is_weaker_in_the_quietest_few_blocks(even):
+    """Noise is as strong there as in all quiet ones."""
+    row, column = np.indices((EDGE, EDGE))
+    strength = 1.0 if even else 0.3 + 4 * column / EDGE
+    cosines = spectrum.cosines_by_brightness(3 * row + strength * blurred(0.8), 16)
+    levels = []
+    for share in (shared.QUIETEST_SHARE, spectrum.FLAT_BLOCK_SHARE):
+        powers = [spectrum.power_of_quietest(part, share) for part in cosines]
+        levels.append(np.sqrt(spectrum.autocovariance_of(powers).max()))
+    few, more = levels
+    assert (few > shared.MIN_QUIETEST_RATIO * more) == even
+
+
+def test_waves_are_no_noise(monkeypatch):
+    """Their texture is weak where little is reflected; the control does not look at that."""
+    rng = np.random.default_rng(0)
+    height = gaussian_filter(rng.normal(size=(EDGE, EDGE)), 24)
+    height = (height - height.min()) / np.ptp(height)
+    image = 200 * height + blurred(0.8, seed=1) * (0.02 + 0.98 * height)
+    assert measure_noise(image).channels[0].autocovariance is None
+    monkeypatch.setattr(shared, "MAX_STRONG_STRENGTH_RATIO", 100.0)
+    assert measure_noise(image).channels[0].autocovariance is not None
