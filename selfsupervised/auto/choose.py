@@ -20,7 +20,8 @@ from selfsupervised.core.words import in_short
 from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
 from selfsupervised.evaluation.same_split import SameSplit
 
-# Another kind of denoiser must have an error lower by this share than the one made for the noise.
+# Another kind of denoiser must have an error lower by this share of the noise than the one made for
+# the noise; and of what that gains, which is more where the noise is stronger than was measured.
 MIN_GAIN_SHARE = 0.05
 # Without flat places the noise may be texture; then a gain of less than this is not worth the risk.
 MANY_FLAT_SHARE = 0.15
@@ -175,7 +176,8 @@ class _Preference:
             return 0
         active = np.delete(errors, 1)
         best = int(np.argmin(errors if errors.argmin() != 1 else [active[0], np.inf, *active[1:]]))
-        chosen = best if errors[best] < errors[0] - MIN_GAIN_SHARE * self.known_error else 0
+        least = MIN_GAIN_SHARE * max(self.known_error, self.known_error - errors[0])
+        chosen = best if errors[best] < errors[0] - least else 0
         return chosen if gain(errors[chosen], self.known_error) > self.least_gain else 1
 
     @property

@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 import selfsupervised as ss
 from cases import smooth_image
-from selfsupervised.auto import blind
+from selfsupervised.auto import blind, choose
 from selfsupervised.auto.crops import sample
 from selfsupervised.auto.families import FAMILIES
 from selfsupervised.auto.look import mosaic
@@ -184,6 +184,21 @@ def test_budget(noisy, capsys):
     for bad in (-1, np.nan, "1"):
         with pytest.raises(ValueError, match="budget_s to be seconds or None"):
             ss.denoise(noisy, budget_s=bad)
+
+
+@pytest.mark.parametrize(
+    ("scores", "known", "chosen"),
+    [
+        ((273.6, -0.5, 215.6, 279.3), 0.5, 0),  # far more is gained than there should be noise
+        ((273.6, -0.5, 215.6, 300.0), 0.5, 3),
+        ((-10.0, -100.0, -4.0), 100.0, 2),
+        ((-10.0, -100.0, -6.0), 100.0, 0),
+    ],
+)
+def test_another_kind_must_gain_clearly_more(scores, known, chosen):
+    noise = ss.ImageNoise((ss.ChannelNoise(1.0, 0.9, 1.1, 1.0),))
+    preference = choose._Preference(noise, known)
+    assert preference({"mean_test_score": np.array(scores)}) == chosen
 
 
 def test_large_images_are_judged_on_crops(rng):
