@@ -169,8 +169,9 @@ def test_denoise_removes_it_and_says_so():
 
 def test_channels_share_the_verdict():
     """A sensor is the same for all; one that cannot tell by itself is told by the others."""
-    planes = [camera() + blurred(1.2, 20, seed=seed) for seed in (1, 2)]
-    unsure = data.gravel()[:384, :384] + blurred(1.0, 4, seed=3)
+    shape = (EDGE, EDGE)
+    planes = [camera(EDGE) + blurred(1.2, 20, shape, seed) for seed in (1, 2)]
+    unsure = data.gravel()[:EDGE, :EDGE] + blurred(1.0, 4, shape, 3)
     assert measure_noise(unsure).channels[0].autocovariance is None
     noise = measure_noise(np.stack([*planes, unsure], axis=-1), -1)
     assert all(channel.autocovariance is not None for channel in noise.channels)
