@@ -91,6 +91,118 @@ class SharedNoise(NamedTuple):
     steady: bool
 
 
+class _Signs(NamedTuple):
+    """What tells noise from texture.
+
+    Parameters
+    ----------
+    level, white_level : float
+        In the flattest blocks, of all and of its white part.
+    lags, similar : ndarray of shape (2,)
+        Correlation at one pixel along both axes, in the flattest blocks and of what similar blocks
+        differ by.
+    evenness, least_evenness : float
+        See `_evenness`, of a typical brightness and of the least even.
+    low, middle, highest : float
+        Power at such frequencies.
+    steady : bool
+        Whether it is as strong at all brightnesses.
+    quietest_ratio : float
+        Level by the quietest few blocks over that by more.
+    strength_ratio : float
+        Where it is strongest over where it is weakest, by brightness.
+    """
+
+    level: float
+    white_level: float
+    lags: Array
+    similar: Array
+    evenness: float
+    least_evenness: float
+    low: float
+    middle: float
+    highest: float
+    steady: bool
+    quietest_ratio: float
+    strength_ratio: float
+
+    @classmethod
+    def of(cls, cosines, flattest, quietest, white_level, similar):
+        """Of blocks by brightness, and the power of the flattest and the quietest of them."""
+        autocovariance = autocovariance_of(flattest)
+        few = autocovariance_of([power_of_quietest(part, QUIETEST_SHARE) for part in cosines]).max()
+        more = autocovariance_of(quietest).max()
+        each = [_evenness(part) for part in cosines]
+        low, middle, highest = bands(flattest)
+        return cls(
+            np.sqrt(autocovariance.max()),
+            white_level,
+            _lags(autocovariance),
+            similar,
+            float(np.median(each)),
+            min(each),
+            low,
+            middle,
+            highest,
+            is_steady(quietest),
+            np.sqrt(max(few, 0.0) / more) if more > 0 else 0.0,
+            strength_ratio(quietest),
+        )
+
+    @property
+    def correlation(self):
+        """Of neighbours along the axis along which they share more."""
+        return max(self.lags)
+
+    @property
+    def level_is_possible(self):
+        """Whether neighbours share enough, and there is a white part, as of any noise."""
+        some_white = self.level < MAX_RATIO_TO_WHITE * self.white_level
+        return bool(self.correlation > MIN_CORRELATION and some_white)
+
+    @property
+    def tell_texture(self):
+        """A texture with white noise on it, or one that is even, as clouds are."""
+        along_both = min(self.lags) > MIN_OTHER_CORRELATION * self.correlation
+        least = np.interp(self.correlation, CORRELATIONS, MIDDLE_TO_HIGHEST)
+        alone = self.least_evenness > EVENNESS_OF_NOISE and self.correlation < MAX_NEAR_CORRELATION
+        return (along_both and self.middle < least * self.highest) or (
+            alone and self.low > MAX_LOW_RATIO_OF_NOISE * self.middle
+        )
+
+    @property
+    def tell_strong_noise(self):
+        """Noise that stands out from its white part."""
+        most = _max_low_ratio(self.evenness, self.similar)
+        usual = self.evenness > MIN_EVENNESS and self.low < most * self.middle
+        steady = (
+            self.steady
+            and self.evenness > MIN_EVENNESS_IF_STEADY
+            and self.low < MAX_LOW_RATIO_IF_STEADY * self.middle
+            and self.correlation < MAX_CORRELATION_IF_STEADY
+        )
+        return (
+            self.level > MIN_LEVEL_RATIO * self.white_level
+            and (usual or steady)
+            and self.quietest_ratio > MIN_QUIETEST_RATIO
+            and self.strength_ratio < MAX_STRONG_STRENGTH_RATIO
+        )
+
+    def tell_smoothed(self, value_range):
+        """Weak noise of a camera that smooths."""
+        if not self.middle > SMOOTHED_RATIOS[0] * self.highest:
+            return False
+        surely = self.middle > SMOOTHED_RATIOS[1] * self.highest
+        least, most = SMOOTHED_SIMILAR_CORRELATIONS
+        return (
+            self.level < LEVEL_SHARES[int(surely)] * value_range
+            and self.white_level < MAX_WHITE_SHARE * self.level
+            and least < min(self.similar) < most
+            and self.evenness > MIN_SMOOTHED_EVENNESS
+            and min(self.lags) > MIN_SMOOTHED_OTHER_CORRELATION * self.correlation
+        )
+
+
 def shared_noise(channel, flat, similar, sure=False):
     """Noise that neighbours share, if they share any.
 
@@ -120,12 +232,12 @@ def shared_noise(channel, flat, similar, sure=False):
     cosines = cosines_by_brightness(channel, edge)
     flattest = [power_of_flattest(part) for part in cosines]
     quietest = [power_of_quietest(part) for part in cosines]
-    believed = sure or _believed(
-        channel, flat.level, similar.correlation, cosines, flattest, quietest
-    )
-    if not believed:
-        return None
     steady = is_steady(quietest)
+    if not sure:
+        signs = _Signs.of(cosines, flattest, quietest, flat.level, similar.correlation)
+        believed = signs.level_is_possible and not signs.tell_texture
+        if not (believed and (signs.tell_strong_noise or signs.tell_smoothed(np.ptp(channel)))):
+            return None
     found = autocovariance_of(quietest if steady else flattest)
     large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS)
     power_of = power_of_quietest if steady else power_of_flattest
@@ -148,54 +260,6 @@ def _of_both(found, larger, large):
         return faded(found)
     beyond = (len(larger) - len(found)) // 2
     return share * faded(larger) + (1 - share) * np.pad(faded(found), beyond)
-
-
-def _believed(channel, white_level, similar, cosines, flattest, quietest):
-    """Whether this is noise, and not texture."""
-    autocovariance = autocovariance_of(flattest)
-    lags = _lags(autocovariance)
-    level, correlation = np.sqrt(autocovariance.max()), max(lags)
-    if not (correlation > MIN_CORRELATION and level < MAX_RATIO_TO_WHITE * white_level):
-        return False
-    each = [_evenness(part) for part in cosines]
-    evenness = float(np.median(each))
-    low, middle, highest = bands(flattest)
-    along_both = min(lags) > MIN_OTHER_CORRELATION * correlation
-    if along_both and middle < np.interp(correlation, CORRELATIONS, MIDDLE_TO_HIGHEST) * highest:
-        return False
-    alone = min(each) > EVENNESS_OF_NOISE and correlation < MAX_NEAR_CORRELATION
-    if alone and low > MAX_LOW_RATIO_OF_NOISE * middle:
-        return False
-    few = autocovariance_of([power_of_quietest(part, QUIETEST_SHARE) for part in cosines]).max()
-    quietest_ratio = np.sqrt(max(few, 0.0) / autocovariance_of(quietest).max())
-    usual = evenness > MIN_EVENNESS and low < _max_low_ratio(evenness, similar) * middle
-    steady = (
-        is_steady(quietest)
-        and evenness > MIN_EVENNESS_IF_STEADY
-        and low < MAX_LOW_RATIO_IF_STEADY * middle
-        and correlation < MAX_CORRELATION_IF_STEADY
-    )
-    strong = (
-        level > MIN_LEVEL_RATIO * white_level
-        and (usual or steady)
-        and quietest_ratio > MIN_QUIETEST_RATIO
-        and strength_ratio(quietest) < MAX_STRONG_STRENGTH_RATIO
-    )
-    least, most = SMOOTHED_SIMILAR_CORRELATIONS
-    smoothed = (
-        middle > SMOOTHED_RATIOS[0] * highest
-        and level < _max_level_share(middle, highest) * np.ptp(channel)
-        and white_level < MAX_WHITE_SHARE * level
-        and least < min(similar) < most
-        and evenness > MIN_SMOOTHED_EVENNESS
-        and min(lags) > MIN_SMOOTHED_OTHER_CORRELATION * correlation
-    )
-    return bool(strong or smoothed)
-
-
-def _max_level_share(middle, highest):
-    """Of weak noise that was smoothed, in shares of the range."""
-    return LEVEL_SHARES[int(middle > SMOOTHED_RATIOS[1] * highest)]
 
 
 def _lags(autocovariance):
