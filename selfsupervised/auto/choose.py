@@ -21,7 +21,8 @@ from selfsupervised.evaluation.risk import MIXING, split_noise, told_more
 from selfsupervised.evaluation.same_split import SameSplit
 
 # Another kind of denoiser must have an error lower by this share of the noise than the one made for
-# the noise; and of what that gains, which is more where the noise is stronger than was measured.
+# the noise; and of what that gains, which is more where bright places have far stronger noise than
+# the typical one.
 MIN_GAIN_SHARE = 0.05
 # Without flat places the noise may be texture; then a gain of less than this is not worth the risk.
 MANY_FLAT_SHARE = 0.15
@@ -30,7 +31,7 @@ BLOCK_EDGE_PIXELS = 16
 MIN_MEASURED_SHARE = 0.25  # of the pixels of a block
 MAX_BLOCK_ERROR = 10.0  # in units of the noise's variance
 # Mixtures with less of the denoised image are not worth it; with more, it is taken as it is.
-MIN_SHARE, WHOLE_SHARE = 0.1, 0.9
+MIN_SHARE, WHOLE_SHARE = 0.1, 0.85
 # Pixels to judge candidates of other kinds on.
 N_JUDGED_PIXELS = 1 << 15
 
