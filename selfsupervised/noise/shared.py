@@ -59,6 +59,8 @@ MIN_OTHER_CORRELATION = 0.5  # of that along the other axis, for a blur along bo
 # The level by the quietest blocks, so few of them, over that by more: texture is weaker there. And
 # strong noise differs by less than this ratio from one brightness to another.
 QUIETEST_SHARE, MIN_QUIETEST_RATIO, MAX_STRONG_STRENGTH_RATIO = 0.03, 0.9, 5.0
+# What has clearly nothing of that is surely noise, whatever low frequencies it is seen with.
+SURE_QUIETEST_RATIO, SURE_EVENNESS_OF_QUIETEST, MAX_SURE_STRENGTH_RATIO = 0.97, 0.75, 2.0
 # Weak noise that was smoothed: middle frequencies over the highest, and how strong it may be, in
 # shares of the range of the image; the more, the more surely it was smoothed. And the white part
 # over all, the other signs, and its correlation along one axis over that along the other.
@@ -171,9 +173,27 @@ class _Signs(NamedTuple):
         )
 
     @property
+    def surely_even(self):
+        """Whether it is as strong in the quietest few blocks, and nearly so at all brightnesses."""
+        return (
+            self.quietest_ratio > SURE_QUIETEST_RATIO
+            and self.evenness > SURE_EVENNESS_OF_QUIETEST
+            and self.strength_ratio < MAX_SURE_STRENGTH_RATIO
+        )
+
+    @property
+    def _max_low_ratio(self):
+        """Of low frequencies over middle ones, by how surely blocks are alike."""
+        least, most = min(self.similar), max(self.similar)
+        one_axis = most > SURE_ALONG_ONE_AXIS and least < MAX_ALONG_OTHER
+        if (least > SURE_SIMILAR_CORRELATION or one_axis) and self.evenness > SURE_EVENNESS:
+            return MAX_LOW_RATIO_IF_SURE
+        return MAX_LOW_RATIO_IF_EVEN if self.evenness > HIGH_EVENNESS else MAX_LOW_RATIO
+
+    @property
     def tell_strong_noise(self):
         """Noise that stands out from its white part."""
-        most = _max_low_ratio(self.evenness, self.similar)
+        most = MAX_LOW_RATIO_IF_SURE if self.surely_even else self._max_low_ratio
         usual = self.evenness > MIN_EVENNESS and self.low < most * self.middle
         steady = (
             self.steady
@@ -279,14 +299,6 @@ def _is_surface(channel, autocovariance):
 def of_few_values(channel):
     """Whether the values are about two, but for noise, as those of a code or a mask are."""
     return bool(kurtosis(channel, axis=None, fisher=False) < MIN_KURTOSIS)
-
-
-def _max_low_ratio(evenness, similar):
-    one_axis = max(similar) > SURE_ALONG_ONE_AXIS and min(similar) < MAX_ALONG_OTHER
-    sure = min(similar) > SURE_SIMILAR_CORRELATION or one_axis
-    if sure and evenness > SURE_EVENNESS:
-        return MAX_LOW_RATIO_IF_SURE
-    return MAX_LOW_RATIO_IF_EVEN if evenness > HIGH_EVENNESS else MAX_LOW_RATIO
 
 
 def _evenness(cosines, first=FIRST_NOISE_FREQUENCY, last=np.inf):

@@ -96,3 +96,32 @@ def test_waves_are_no_noise(monkeypatch):
     assert measure_noise(image).channels[0].autocovariance is None
     monkeypatch.setattr(shared, "MAX_STRONG_STRENGTH_RATIO", 100.0)
     assert measure_noise(image).channels[0].autocovariance is not None
+
+
+@pytest.mark.parametrize(
+    ("changed", "noise"),
+    [
+        ({}, True),
+        ({"quietest_ratio": 0.95}, False),
+        ({"strength_ratio": 2.5}, False),
+        ({"evenness": 0.72}, False),
+        ({"low": 4.0}, False),
+    ],
+)
+def test_even_blocks_outweigh_low_frequencies(changed, noise):
+    """As strong in the quietest few blocks, and nearly so at all brightnesses; or it is texture."""
+    signs = shared._Signs(
+        level=20.0,
+        white_level=3.0,
+        lags=np.array([0.64, 0.62]),
+        similar=np.array([0.45, 0.55]),
+        evenness=0.83,
+        least_evenness=0.57,
+        low=2.7,
+        middle=1.0,
+        highest=0.05,
+        steady=False,
+        quietest_ratio=1.0,
+        strength_ratio=1.3,
+    )
+    assert signs._replace(**changed).tell_strong_noise == noise
