@@ -46,7 +46,6 @@ def by_bm3d(noisy, covariance):
     """BM3D told the spectrum of the noise; NaN where it is not installed."""
     if bm3d is None:
         return np.full_like(noisy, np.nan)
-    np.trapz = np.trapezoid  # noqa: NPY201 which it still asks for where noise is correlated
     half = np.square(root_spectrum(covariance, noisy.shape)) * noisy.size
     lines = np.arange(noisy.shape[1])
     # It asks for both halves of the spectrum, which are alike.

@@ -129,10 +129,10 @@ class _Signs(NamedTuple):
     strength_ratio: float
 
     @classmethod
-    def of(cls, cosines, flattest, quietest, white_level, similar):
+    def of(cls, cosines, flattest, quietest, steady, white_level, similar):
         """Of blocks by brightness, and the power of the flattest and the quietest of them."""
         autocovariance = autocovariance_of(flattest)
-        few = autocovariance_of([power_of_quietest(part, QUIETEST_SHARE) for part in cosines]).max()
+        few = autocovariance_of(_powers_of_quietest(cosines, flattest, QUIETEST_SHARE)).max()
         more = autocovariance_of(quietest).max()
         each = [_evenness(part) for part in cosines]
         low, middle, highest = bands(flattest)
@@ -146,7 +146,7 @@ class _Signs(NamedTuple):
             low,
             middle,
             highest,
-            is_steady(quietest),
+            steady,
             np.sqrt(max(few, 0.0) / more) if more > 0 else 0.0,
             strength_ratio(quietest),
         )
@@ -251,20 +251,26 @@ def shared_noise(channel, flat, similar, sure=False):
         return None
     cosines = cosines_by_brightness(channel, edge)
     flattest = [power_of_flattest(part) for part in cosines]
-    quietest = [power_of_quietest(part) for part in cosines]
+    quietest = _powers_of_quietest(cosines, flattest)
     steady = is_steady(quietest)
     if not sure:
-        signs = _Signs.of(cosines, flattest, quietest, flat.level, similar.correlation)
+        signs = _Signs.of(cosines, flattest, quietest, steady, flat.level, similar.correlation)
         believed = signs.level_is_possible and not signs.tell_texture
         if not (believed and (signs.tell_strong_noise or signs.tell_smoothed(np.ptp(channel)))):
             return None
     found = autocovariance_of(quietest if steady else flattest)
     large = cosines_by_brightness(channel, LARGE_BLOCK_EDGE_PIXELS, MAX_LARGE_BLOCKS)
-    power_of = power_of_quietest if steady else power_of_flattest
-    larger = autocovariance_of([power_of(part) for part in large])
+    powers = [power_of_flattest(part) for part in large]
+    larger = autocovariance_of(_powers_of_quietest(large, powers) if steady else powers)
     if not found.max() > 0 or (not sure and any(_is_surface(channel, a) for a in (found, larger))):
         return None
     return SharedNoise(_of_both(found, larger, large if steady else None), steady)
+
+
+def _powers_of_quietest(cosines, flattest, *share):
+    """At each brightness."""
+    pairs = zip(cosines, flattest, strict=True)
+    return [power_of_quietest(part, power, *share) for part, power in pairs]
 
 
 def _of_both(found, larger, large):

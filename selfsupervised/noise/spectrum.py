@@ -104,8 +104,12 @@ def noise_autocovariance(image: Any, *, channel_axis: int | None = None) -> Arra
 def _autocovariance(channel):
     """That of one channel, up to lags of half a block."""
     edge = BLOCK_EDGE_PIXELS[channel.ndim]
-    powers, _ = powers_of_noise(cosines_by_brightness(channel, edge))
-    return autocovariance_of(powers)
+    cosines = cosines_by_brightness(channel, edge)
+    flattest = [power_of_flattest(part) for part in cosines]
+    quietest = [power_of_quietest(*each) for each in zip(cosines, flattest, strict=True)]
+    # Where noise is not as strong at all brightnesses, as of cameras that smooth and compress, the
+    # quietest blocks have less than others.
+    return autocovariance_of(quietest if is_steady(quietest) else flattest)
 
 
 def autocovariance_of(powers):
@@ -140,18 +144,6 @@ def cosines_by_brightness(channel, edge, max_blocks=MAX_BLOCKS):
     order = np.argsort(blocks.mean(axis=within), kind="stable")
     parts = [blocks[part] for part in np.array_split(order, N_BRIGHTNESSES) if len(part)]
     return [dctn(part, axes=within, norm="ortho") for part in parts]
-
-
-def powers_of_noise(cosines):
-    """Power of the noise at each brightness, and whether it is as strong at all of them.
-
-    Of noise that is not, as of cameras that smooth and compress, the quietest blocks have less than
-    others; there the flattest are looked at.
-    """
-    quietest = [power_of_quietest(part) for part in cosines]
-    if is_steady(quietest):
-        return quietest, True
-    return [power_of_flattest(part) for part in cosines], False
 
 
 def is_steady(powers):
@@ -193,14 +185,14 @@ def power_of_flattest(cosines):
     return _power(cosines, np.square(cosines[:, low]).sum(axis=1))
 
 
-def power_of_quietest(cosines, share=FLAT_BLOCK_SHARE):
+def power_of_quietest(cosines, flattest, share=FLAT_BLOCK_SHARE):
     """Power at each frequency of the blocks of one brightness that are quietest at others.
 
     Blocks are ranked by every other frequency, as by the white fields of a chessboard, in units of
-    the power of the flattest; what is measured are the black ones. And the other way round. Looked
-    at is the quietest `share` of them.
+    `flattest`, the power of those; what is measured are the black ones. And the other way round.
+    Looked at is the quietest `share` of them.
     """
-    unit = _continued(power_of_flattest(cosines))
+    unit = _continued(flattest)
     if not unit.all():  # drawn, not measured
         return unit
     total = np.indices(unit.shape).sum(axis=0)

@@ -189,11 +189,8 @@ def test_budget(noisy, capsys):
 @pytest.mark.parametrize(
     ("scores", "known", "chosen"),
     [
-        (
-            (273.6, -0.5, 215.6, 279.3),
-            0.5,
-            0,
-        ),  # gained where it is bright, far beyond the typical noise
+        # Gained where it is bright, far beyond the noise of a typical place.
+        ((273.6, -0.5, 215.6, 279.3), 0.5, 0),
         ((273.6, -0.5, 215.6, 300.0), 0.5, 3),
         ((-10.0, -100.0, -4.0), 100.0, 2),
         ((-10.0, -100.0, -6.0), 100.0, 0),

@@ -19,9 +19,13 @@ def blurred(width, seed=0, edge=EDGE):
     return LEVEL * noise / noise.std()
 
 
-def level_by(power_of, image):
+def levels(image, share=spectrum.FLAT_BLOCK_SHARE):
+    """By the flattest blocks, and by the quietest."""
     cosines = spectrum.cosines_by_brightness(image, 16)
-    return np.sqrt(spectrum.autocovariance_of([power_of(part) for part in cosines]).max())
+    flattest = [spectrum.power_of_flattest(part) for part in cosines]
+    pairs = zip(cosines, flattest, strict=True)
+    quietest = [spectrum.power_of_quietest(part, power, share) for part, power in pairs]
+    return [np.sqrt(spectrum.autocovariance_of(each).max()) for each in (flattest, quietest)]
 
 
 def test_fine_texture_in_many_blocks_is_not_taken_for_noise():
@@ -29,8 +33,9 @@ def test_fine_texture_in_many_blocks_is_not_taken_for_noise():
     row, column = np.indices((EDGE, EDGE))
     texture = 40 * np.sin(2 * np.pi * row / 5.3) * np.sin(2 * np.pi * column / 4.7)
     image = np.where(row < 0.7 * EDGE, texture, 0.0) + blurred(0.5)
-    assert level_by(spectrum.power_of_quietest, image) == pytest.approx(LEVEL, rel=0.03)
-    assert level_by(spectrum.power_of_flattest, image) > 1.1 * LEVEL
+    flattest, quietest = levels(image)
+    assert quietest == pytest.approx(LEVEL, rel=0.03)
+    assert flattest > 1.1 * LEVEL
     found = ss.noise_autocovariance(image)
     assert np.sqrt(found.max()) == pytest.approx(LEVEL, rel=0.03)
 
@@ -41,12 +46,11 @@ def test_noise_that_is_not_steady_is_measured_in_the_flattest_blocks():
     strength = np.kron(rng.uniform(0.3, 1.7, (16, 16)), np.ones((16, 16)))
     brightness = 3 * np.arange(EDGE)[:, None]
     image = brightness + (0.5 + brightness / 600) * strength * blurred(0.8)
-    cosines = spectrum.cosines_by_brightness(image, 16)
-    powers, steady = spectrum.powers_of_noise(cosines)
-    assert not steady
-    np.testing.assert_array_equal(powers[0], spectrum.power_of_flattest(cosines[0]))
-    even = image - (0.5 + brightness / 600) * strength * blurred(0.8) + blurred(0.8)
-    assert spectrum.powers_of_noise(spectrum.cosines_by_brightness(even, 16))[1]
+    flattest, quietest = levels(image)
+    assert quietest < 0.95 * flattest
+    assert np.sqrt(ss.noise_autocovariance(image).max()) == pytest.approx(flattest)
+    even = brightness + blurred(0.8)
+    assert np.sqrt(ss.noise_autocovariance(even).max()) == pytest.approx(levels(even)[1])
 
 
 def test_larger_blocks_are_believed_where_their_low_frequencies_are_even(monkeypatch):
@@ -78,12 +82,8 @@ def test_texture_is_weaker_in_the_quietest_few_blocks(even):
     """Noise is as strong there as in all quiet ones."""
     row, column = np.indices((EDGE, EDGE))
     strength = 1.0 if even else 0.3 + 4 * column / EDGE
-    cosines = spectrum.cosines_by_brightness(3 * row + strength * blurred(0.8), 16)
-    levels = []
-    for share in (shared.QUIETEST_SHARE, spectrum.FLAT_BLOCK_SHARE):
-        powers = [spectrum.power_of_quietest(part, share) for part in cosines]
-        levels.append(np.sqrt(spectrum.autocovariance_of(powers).max()))
-    few, more = levels
+    image = 3 * row + strength * blurred(0.8)
+    few, more = levels(image, shared.QUIETEST_SHARE)[1], levels(image)[1]
     assert (few > shared.MIN_QUIETEST_RATIO * more) == even
 
 
